@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Result codes: the published list, the same numbers in the protocol, in JSON and in the manual. A number is never
+ * used for anything else afterwards.
+ */
+#ifndef COMMON_BASE_RESULT_H
+#define COMMON_BASE_RESULT_H
+
+/* X(code, name, text) */
+#define RESULT_LIST(X)                                                                             \
+	X(0, OK, "done")                                                                           \
+	X(10, BAD_REQUEST, "the request could not be read")                                        \
+	X(11, BAD_FILTER, "the filter cannot be a rule")                                           \
+	X(12, NOT_FOUND, "no such thing")                                                          \
+	X(13, ALREADY, "it is so already")                                                         \
+	X(14, NOT_PERMITTED, "not permitted on this socket")                                       \
+	X(15, TOO_LARGE, "the message is too large")                                               \
+	X(16, VERSION, "the other side speaks a version this one does not")                        \
+	X(20, FROZEN, "frozen: nothing new is captured")                                           \
+	X(21, RELEASED, "the switch is released: it holds nothing")                                \
+	X(22, LIMIT_RULES, "the switch's rule slots are taken")                                    \
+	X(23, LIMIT_CAPTURES, "the number of captures is at its limit")                            \
+	X(24, LIMIT_RATE, "too many new captures a minute")                                        \
+	X(25, LIMIT_BANDWIDTH, "the mirrored bandwidth is at its limit")                           \
+	X(26, LIMIT_WIDTH, "the filter is wider than allowed")                                     \
+	X(27, LIMIT_DESTINATIONS, "the switch's ERSPAN destinations are taken")                    \
+	X(28, TOO_LARGE_FOR_CAPTURE, "too large for capture")                                      \
+	X(30, NOT_CONNECTED, "the switch is not connected")                                        \
+	X(31, NO_AGENT, "no switch is bound to that exporter")                                     \
+	X(32, NO_FAMILY, "this switch cannot mirror that address family")                          \
+	X(33, NO_TARGET, "the switch has no target that could copy")                               \
+	X(34, NO_ROUTE, "no route to the analyser")                                                \
+	X(40, KERNEL, "the kernel refused the rule")                                               \
+	X(41, LOCK, "the table lock was held too long by somebody else")                           \
+	X(42, HARDWARE, "the switch's hardware refused the rule")                                  \
+	X(43, STUCK, "a rule could not be taken out of the hardware")                              \
+	X(44, FOREIGN_WRITER, "somebody writes the tables without the lock: changes are stopped")  \
+	X(45, RULES_LOST, "somebody took our rules out")                                           \
+	X(50, END_DURATION, "its time was over")                                                   \
+	X(51, END_IDLE, "nothing was seen for the idle time")                                      \
+	X(52, END_PACKETS, "the packet limit was reached")                                         \
+	X(53, END_BYTES, "the byte limit was reached")                                             \
+	X(54, END_OPERATOR, "stopped by an operator")                                              \
+	X(55, END_ALLOWED, "the address is on an allow-list now")                                  \
+	X(56, END_DELISTED, "no feed lists the address any more")                                  \
+	X(57, END_BUDGET, "ended to keep within the budget")                                       \
+	X(58, END_BRAKE, "the switch's own brake ended it")                                        \
+	X(59, END_LEASE, "the switch heard nothing from a controller for the lease")               \
+	X(60, END_SHUTDOWN, "the agent was shut down")                                             \
+	X(61, END_RELEASED, "released")                                                            \
+	X(62, END_REVOKED, "the switch's key was revoked")                                         \
+	X(70, NEVER_CAPTURE, "the address is one that is never captured")                          \
+	X(71, COOL_DOWN, "the conversation was captured a short while ago")                        \
+	X(72, NOT_LISTED, "no feed lists the address")                                             \
+	X(73, EXPORTER_UNKNOWN, "the exporter is not configured")                                  \
+	X(90, INTERNAL, "an internal error")
+
+enum result {
+#define RESULT_ENUM(code, name, text) RESULT_##name = (code),
+	RESULT_LIST(RESULT_ENUM)
+#undef RESULT_ENUM
+};
+
+/* "LIMIT_RULES"; "UNKNOWN" for a number that is none of ours. */
+const char *result_name(int code);
+
+/* One English clause without a full stop. */
+const char *result_text(int code);
+
+#endif
