@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The prefix table: which entries of which feeds hold an address. Built once from a list of entries, read-only from
+ * then on, shared by all receiver threads; a new list is a new table, published through a table_slot (RCU).
+ * An address that an allow prefix holds is a miss, however long the block prefix behind it.
+ */
+#ifndef CONTROLLER_MATCH_TABLE_H
+#define CONTROLLER_MATCH_TABLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/addr.h"
+
+struct table;
+
+/* One line of a feed, as given to the builder. */
+struct table_entry {
+	struct prefix prefix;
+	uint16_t port;   /* host order; 0 is any */
+	uint16_t feed;   /* index of the feed in the configuration; TABLE_ALLOW marks an allow entry */
+	uint32_t line;   /* in the version of the feed that is in use, from 1 */
+};
+
+#define TABLE_ALLOW UINT16_MAX
+
+/*
+ * Builds a table of `count` entries, in any order, duplicates welcome. Allocates; on the worker thread alone.
+ * 0, or -ENOMEM, or -E2BIG (over 2^24 distinct sets).
+ */
+int table_new(const struct table_entry *entries, size_t count, struct table **ret_table);
+void table_free(struct table **table);
+
+/*
+ * The hot path: 0 for a miss, else the number of the set of entries that hold the address. IPv4 in host order; IPv6 as
+ * 16 bytes. No allocation, no lock.
+ */
+uint32_t table_find4(const struct table *table, uint32_t addr);
+uint32_t table_find6(const struct table *table, const uint8_t addr[16]);
+uint32_t table_find(const struct table *table, const struct addr *addr);
+
+/* The entries of a set, longest prefix first; valid as long as the table. */
+const struct table_entry *const *table_set(const struct table *table, uint32_t set, size_t *ret_count);
+
+struct table_stats {
+	size_t entries4, entries6, sets, bytes;
+};
+void table_stats(const struct table *table, struct table_stats *ret_stats);
+
+#endif
