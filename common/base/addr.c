@@ -79,14 +79,14 @@ bool
 addr_is_special(const struct addr *addr)
 {
 	static const struct prefix special[] = {
-	    {{{0}, 4, {0}}, 8},                 /* this network */
-	    {{{127}, 4, {0}}, 8},               /* loopback */
-	    {{{169, 254}, 4, {0}}, 16},         /* link-local */
-	    {{{224}, 4, {0}}, 4},               /* multicast */
+	    {{{0}, 4, {0}}, 8},                   /* this network */
+	    {{{127}, 4, {0}}, 8},                 /* loopback */
+	    {{{169, 254}, 4, {0}}, 16},           /* link-local */
+	    {{{224}, 4, {0}}, 4},                 /* multicast */
 	    {{{255, 255, 255, 255}, 4, {0}}, 32}, /* limited broadcast */
-	    {{{0}, 6, {0}}, 127},               /* unspecified and loopback */
-	    {{{0xfe, 0x80}, 6, {0}}, 10},       /* link-local */
-	    {{{0xff}, 6, {0}}, 8},              /* multicast */
+	    {{{0}, 6, {0}}, 127},                 /* unspecified and loopback */
+	    {{{0xfe, 0x80}, 6, {0}}, 10},         /* link-local */
+	    {{{0xff}, 6, {0}}, 8},                /* multicast */
 	};
 
 	for (size_t i = 0; i < sizeof special / sizeof *special; i++)
@@ -222,7 +222,8 @@ prefix_contains(const struct prefix *prefix, const struct addr *addr)
 		return false;
 	if (memcmp(prefix->addr.bytes, addr->bytes, whole) != 0)
 		return false;
-	return rest == 0 || ((prefix->addr.bytes[whole] ^ addr->bytes[whole]) & (0xff00u >> rest) & 0xff) == 0;
+	return rest == 0 ||
+	       ((prefix->addr.bytes[whole] ^ addr->bytes[whole]) & (0xff00u >> rest) & 0xff) == 0;
 }
 
 bool

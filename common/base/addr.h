@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Internet addresses and prefixes, IPv4 and IPv6 in one plain value. Owns nothing, allocates nothing.
- * An IPv4 address sits in the first four bytes, network order, the rest zero, so that two equal
- * addresses are equal byte for byte and a hash may run over the whole struct.
+ * Internet addresses and prefixes, IPv4 and IPv6 in one plain value. Owns nothing, allocates
+ * nothing. An IPv4 address sits in the first four bytes, network order, the rest zero, so that two
+ * equal addresses are equal byte for byte and a hash may run over the whole struct.
  */
 #ifndef COMMON_BASE_ADDR_H
 #define COMMON_BASE_ADDR_H
@@ -13,7 +13,8 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-/* 0 in `family` is "no address"; 4 and 6 are the IP versions, not AF_ numbers (which differ between systems). */
+/* 0 in `family` is "no address"; 4 and 6 are the IP versions, not AF_ numbers (which differ between
+ * systems). */
 struct addr {
 	uint8_t bytes[16];
 	uint8_t family;
@@ -29,7 +30,8 @@ struct prefix {
 #define ADDR_TEXT_MAX 46
 #define PREFIX_TEXT_MAX 50
 
-/* Makes an address from 4 or 16 bytes in network order. An IPv4-mapped IPv6 address (RFC 4291, 2.5.5.2) becomes IPv4. */
+/* Makes an address from 4 or 16 bytes in network order. An IPv4-mapped IPv6 address (RFC
+ * 4291, 2.5.5.2) becomes IPv4. */
 struct addr addr_from_v4(const void *bytes);
 struct addr addr_from_v6(const void *bytes);
 
@@ -50,16 +52,18 @@ unsigned addr_bits(const struct addr *addr);
 /* AF_INET or AF_INET6; AF_UNSPEC for no address. */
 int addr_af(const struct addr *addr);
 
-/* Unspecified, loopback, link-local, multicast, broadcast: what can be no peer in a routed conversation. */
+/* Unspecified, loopback, link-local, multicast, broadcast: what can be no peer in a routed
+ * conversation. */
 bool addr_is_special(const struct addr *addr);
 
-/* To and from a socket address; port in host order. addr_from_sockaddr gives -EAFNOSUPPORT for other families. */
+/* To and from a socket address; port in host order. addr_from_sockaddr gives -EAFNOSUPPORT for
+ * other families. */
 socklen_t addr_to_sockaddr(const struct addr *addr, uint16_t port, struct sockaddr_storage *ret_sa);
 int addr_from_sockaddr(const struct sockaddr *sa, struct addr *ret_addr, uint16_t *ret_port);
 
 /*
- * Reads "addr" or "addr/len". Host bits that are set are cleared, and *ret_masked (may be NULL) says so.
- * 0, or -EINVAL (no address, a length out of range, anything behind it).
+ * Reads "addr" or "addr/len". Host bits that are set are cleared, and *ret_masked (may be NULL)
+ * says so. 0, or -EINVAL (no address, a length out of range, anything behind it).
  */
 int prefix_parse(const char *text, struct prefix *ret_prefix, bool *ret_masked);
 

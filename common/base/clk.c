@@ -12,8 +12,12 @@ static const struct unit {
 	int64_t ns;
 } units[] = {
     /* descending: what clk_format_duration walks */
-    {"w", 7 * 86400 * CLK_S}, {"d", 86400 * CLK_S}, {"h", 3600 * CLK_S},
-    {"m", 60 * CLK_S},        {"s", CLK_S},         {"ms", CLK_MS},
+    {"w", 7 * 86400 * CLK_S},
+    {"d", 86400 * CLK_S},
+    {"h", 3600 * CLK_S},
+    {"m", 60 * CLK_S},
+    {"s", CLK_S},
+    {"ms", CLK_MS},
 };
 
 #define UNITS (sizeof units / sizeof *units)
@@ -78,7 +82,8 @@ clk_format_wall(int64_t wall_ns, char text[CLK_TEXT_MAX])
 		ms += 1000;
 		seconds--;
 	}
-	if (!gmtime_r(&seconds, &tm) || (n = strftime(text, CLK_TEXT_MAX, "%Y-%m-%dT%H:%M:%S", &tm)) == 0) {
+	if (!gmtime_r(&seconds, &tm) ||
+	    (n = strftime(text, CLK_TEXT_MAX, "%Y-%m-%dT%H:%M:%S", &tm)) == 0) {
 		memcpy(text, "-", 2);
 		return text;
 	}
@@ -144,8 +149,8 @@ clk_format_duration(int64_t ns, char text[CLK_TEXT_MAX])
 	}
 	for (size_t i = 0; i < UNITS; i++)
 		if (ns >= units[i].ns && n < CLK_TEXT_MAX - 12) {
-			n += (size_t)snprintf(text + n, CLK_TEXT_MAX - n, "%" PRId64 "%s", ns / units[i].ns,
-			    units[i].name);
+			n += (size_t)snprintf(text + n, CLK_TEXT_MAX - n, "%" PRId64 "%s",
+			    ns / units[i].ns, units[i].name);
 			ns %= units[i].ns;
 		}
 	return text;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Time as types that can't be mixed up. Instants of the boot clock (CLOCK_BOOTTIME: runs on through suspend, never
- * set) are what every deadline and age here uses; wall time is for people and logs alone. Pure but for the two reads.
+ * Time as types that can't be mixed up. Instants of the boot clock (CLOCK_BOOTTIME: runs on through
+ * suspend, never set) are what every deadline and age here uses; wall time is for people and logs
+ * alone. Pure but for the two reads.
  */
 #ifndef COMMON_BASE_CLK_H
 #define COMMON_BASE_CLK_H
@@ -19,7 +20,8 @@ struct instant {
 
 struct instant clk_now(void);
 
-/* Seconds and nanoseconds since the epoch, in nanoseconds. For display and event time stamps only. */
+/* Seconds and nanoseconds since the epoch, in nanoseconds. For display and event time stamps only.
+ */
 int64_t clk_wall_ns(void);
 
 /* `at` moved by `ns`, which may be negative; saturates instead of overflowing. */
@@ -30,13 +32,15 @@ int64_t clk_diff(struct instant later, struct instant earlier);
 
 bool clk_before(struct instant a, struct instant b);
 
-/* Wall nanoseconds as RFC 3339 UTC with milliseconds, "2026-11-24T17:10:54.123Z"; returns `text`. */
+/* Wall nanoseconds as RFC 3339 UTC with milliseconds, "2026-11-24T17:10:54.123Z"; returns `text`.
+ */
 #define CLK_TEXT_MAX 40
 char *clk_format_wall(int64_t wall_ns, char text[CLK_TEXT_MAX]);
 
 /*
- * Durations as people write them: a number with one of ms s m h d w ("90s", "10m", "1h30m"); no unit is an error, 0
- * alone is allowed. 0 and nanoseconds in *ret_ns, or -EINVAL (not a duration), -ERANGE (over 10 years).
+ * Durations as people write them: a number with one of ms s m h d w ("90s", "10m", "1h30m"); no
+ * unit is an error, 0 alone is allowed. 0 and nanoseconds in *ret_ns, or -EINVAL (not a duration),
+ * -ERANGE (over 10 years).
  */
 int clk_parse_duration(const char *text, int64_t *ret_ns);
 

@@ -8,17 +8,19 @@
 bool
 filter_proto_has_ports(uint8_t proto)
 {
-	return proto == IPPROTO_TCP || proto == IPPROTO_UDP || proto == IPPROTO_DCCP || proto == IPPROTO_SCTP ||
-	    proto == IPPROTO_UDPLITE;
+	return proto == IPPROTO_TCP || proto == IPPROTO_UDP || proto == IPPROTO_DCCP ||
+	       proto == IPPROTO_SCTP || proto == IPPROTO_UDPLITE;
 }
 
 bool
 filter_iface_ok(const char *name)
 {
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-@";
+	static const char allowed[] =
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-@";
 	size_t plain = strspn(name, allowed), size = strlen(name);
 
-	if (size == 0 || size >= FILTER_IFACE_MAX || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+	if (size == 0 || size >= FILTER_IFACE_MAX || strcmp(name, ".") == 0 ||
+	    strcmp(name, "..") == 0)
 		return false;
 	return plain == size || (plain > 0 && plain == size - 1 && name[plain] == '+');
 }
@@ -29,7 +31,7 @@ prefix_ok(const struct prefix *prefix)
 	struct prefix clean = prefix_make(&prefix->addr, prefix->len);
 
 	return (prefix->addr.family == 4 || prefix->addr.family == 6) &&
-	    prefix->len <= addr_bits(&prefix->addr) && addr_equal(&clean.addr, &prefix->addr);
+	       prefix->len <= addr_bits(&prefix->addr) && addr_equal(&clean.addr, &prefix->addr);
 }
 
 const char *
@@ -40,9 +42,11 @@ filter_check(const struct filter *filter, const struct filter_limits *limits)
 	if (!prefix_ok(&filter->a) || !prefix_ok(&filter->b))
 		return "an address of the filter is no IPv4 or IPv6 prefix with its host bits zero";
 	if (filter->a.addr.family != filter->b.addr.family)
-		return "one side of the filter is IPv4 and the other IPv6; both must be of one family";
+		return "one side of the filter is IPv4 and the other IPv6; both must be of one "
+		       "family";
 	if (filter->port && (filter->a_port || filter->b_port))
-		return "a port without a side cannot stand beside one with a side; give src and dst ports alone";
+		return "a port without a side cannot stand beside one with a side; give src and "
+		       "dst ports alone";
 	if ((filter->port || filter->a_port || filter->b_port) &&
 	    !(filter->has_proto && filter_proto_has_ports(filter->proto)))
 		return "a port needs a protocol that has ports: tcp, udp, sctp or dccp";
@@ -53,11 +57,13 @@ filter_check(const struct filter *filter, const struct filter_limits *limits)
 	if (memchr(filter->iface, '\0', sizeof filter->iface) == NULL)
 		return "the interface name has no end; at most 15 characters";
 	if (filter->iface[0] && !filter_iface_ok(filter->iface))
-		return "the interface name may have 15 of letters, digits and . _ - @, with + at the end only";
+		return "the interface name may have 15 of letters, digits and . _ - @, with + at "
+		       "the end only";
 	if (longest == 0)
 		return "the filter names no address; at least one host or net is needed";
 	if (limits && longest < (filter->a.addr.family == 4 ? limits->len4 : limits->len6))
-		return "the filter is wider than this switch allows; name a longer prefix on one side";
+		return "the filter is wider than this switch allows; name a longer prefix on one "
+		       "side";
 	return NULL;
 }
 
@@ -97,10 +103,12 @@ filter_expand(const struct filter *filter, struct filter_match ret_matches[FILTE
 		ret_matches[n++] = match(a, filter->a_port, b, filter->b_port, filter);
 	}
 	for (unsigned i = 0, there = n; i < there; i++) {
-		/* Only the way from a is known to come in there: the way back comes in elsewhere. */
+		/* Only the way from a is known to come in there: the way back comes in elsewhere.
+		 */
 		memcpy(ret_matches[i].iface, filter->iface, sizeof filter->iface);
 		if (!filter->one_way)
-			ret_matches[n++] = match(b, ret_matches[i].dst_port, a, ret_matches[i].src_port, filter);
+			ret_matches[n++] =
+			    match(b, ret_matches[i].dst_port, a, ret_matches[i].src_port, filter);
 	}
 	return n;
 }
@@ -115,19 +123,19 @@ bool
 filter_equal(const struct filter *a, const struct filter *b)
 {
 	return prefix_equal(&a->a, &b->a) && prefix_equal(&a->b, &b->b) && a->a_port == b->a_port &&
-	    a->b_port == b->b_port && a->port == b->port && a->has_proto == b->has_proto &&
-	    a->proto == b->proto && a->one_way == b->one_way &&
-	    strncmp(a->iface, b->iface, sizeof a->iface) == 0;
+	       a->b_port == b->b_port && a->port == b->port && a->has_proto == b->has_proto &&
+	       a->proto == b->proto && a->one_way == b->one_way &&
+	       strncmp(a->iface, b->iface, sizeof a->iface) == 0;
 }
 
 static bool
 match_covers(const struct filter_match *outer, const struct filter_match *inner)
 {
 	return prefix_covers(&outer->src, &inner->src) && prefix_covers(&outer->dst, &inner->dst) &&
-	    (!outer->has_proto || (inner->has_proto && outer->proto == inner->proto)) &&
-	    (!outer->src_port || outer->src_port == inner->src_port) &&
-	    (!outer->dst_port || outer->dst_port == inner->dst_port) &&
-	    (!outer->iface[0] || strcmp(outer->iface, inner->iface) == 0);
+	       (!outer->has_proto || (inner->has_proto && outer->proto == inner->proto)) &&
+	       (!outer->src_port || outer->src_port == inner->src_port) &&
+	       (!outer->dst_port || outer->dst_port == inner->dst_port) &&
+	       (!outer->iface[0] || strcmp(outer->iface, inner->iface) == 0);
 }
 
 bool
@@ -177,7 +185,8 @@ proto_name(uint8_t proto, char number[16])
 	}
 }
 
-/* Sides are named only where that says more: an order of sides, a port of one side, an interface. */
+/* Sides are named only where that says more: an order of sides, a port of one side, an interface.
+ */
 static size_t
 put_side(char *text, size_t n, const struct prefix *prefix, const char *side)
 {
@@ -208,7 +217,7 @@ filter_format(const struct filter *filter, char text[FILTER_TEXT_MAX])
 	const char *name = filter->has_proto ? proto_name(filter->proto, number) : "";
 	bool ports = filter->port || filter->a_port || filter->b_port;
 	bool sided = filter->one_way || filter->a_port || filter->b_port || filter->iface[0] ||
-	    filter->a.len == 0;
+		     filter->a.len == 0;
 	const char *src = filter->one_way ? "src " : sided ? "a " : "";
 	const char *dst = filter->one_way ? "dst " : sided ? "b " : "";
 	size_t n = 0;

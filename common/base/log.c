@@ -43,11 +43,13 @@ put(enum log_level level, int error, const char *format, va_list args)
 	if (state.journal)
 		n = (size_t)snprintf(line, sizeof line, "<%d>%s: ", (int)level, state.name);
 	else
-		n = (size_t)snprintf(line, sizeof line, "%s %s: ", clk_format_wall(clk_wall_ns(), text), state.name);
+		n = (size_t)snprintf(
+		    line, sizeof line, "%s %s: ", clk_format_wall(clk_wall_ns(), text), state.name);
 	vsnprintf(line + n, sizeof line - n - 1, format, args);
 	n = strlen(line);
 	if (error)
-		snprintf(line + n, sizeof line - n - 1, ": %s", strerror(error < 0 ? -error : error));
+		snprintf(
+		    line + n, sizeof line - n - 1, ": %s", strerror(error < 0 ? -error : error));
 	/* What a peer sent may stand in a message: it must not forge another line. */
 	for (char *p = line; *p; p++)
 		if ((unsigned char)*p < 0x20 || *p == 0x7f)
@@ -60,13 +62,13 @@ put(enum log_level level, int error, const char *format, va_list args)
 	errno = saved;
 }
 
-#define LEVEL_FUNCTION(fn, level)                                                                                      \
-	void fn(const char *format, ...)                                                                               \
-	{                                                                                                              \
-		va_list args;                                                                                          \
-		va_start(args, format);                                                                                \
-		put(level, 0, format, args);                                                                           \
-		va_end(args);                                                                                          \
+#define LEVEL_FUNCTION(fn, level)                                                                  \
+	void fn(const char *format, ...)                                                           \
+	{                                                                                          \
+		va_list args;                                                                      \
+		va_start(args, format);                                                            \
+		put(level, 0, format, args);                                                       \
+		va_end(args);                                                                      \
 	}
 
 LEVEL_FUNCTION(log_error, LOG_LEVEL_ERROR)

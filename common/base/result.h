@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Result codes: the published list, the same numbers in the protocol, in JSON and in the manual. A number is never
- * used for anything else afterwards.
+ * Result codes: the published list, the same numbers in the protocol, in JSON and in the manual. A
+ * number is never used for anything else afterwards.
  */
 #ifndef COMMON_BASE_RESULT_H
 #define COMMON_BASE_RESULT_H
