@@ -25,8 +25,8 @@ CFLAGS   ?= -O2 -g
 CPPFLAGS ?=
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wcast-qual -Wformat=2 \
             -Wvla -Wnull-dereference -Wswitch-enum -Wundef $(if $(WERROR),-Werror)
-SANFLAGS := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
 comma    := ,
+SANFLAGS := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
 HARDEN   := -fstack-protector-strong $(if $(SAN),,-D_FORTIFY_SOURCE=2) -fPIE
 # pkg-config may not be there yet when this file is read (make deps installs it): asked once, at first use.
 PC_CFLAGS = $(eval PC_CFLAGS := $$(shell pkg-config --cflags libnl-route-3.0 libnl-nf-3.0 libsystemd \
