@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The eyes: sockets and threads that receive sFlow, decode it, match it against the table in force
+ * and hand sightings to the main thread. One thread a core, each with a socket per listen address,
+ * its own exporters, its own ring and its own counters; nothing is shared on the way of a sample
+ * but the read-only table.
+ *
+ * Life: receiver_new opens and binds (nothing is received yet), receiver_start starts the threads,
+ * receiver_stop ends and joins them, receiver_free does both and closes. All calls are the main
+ * thread's; it need not be an RCU reader.
+ */
+#ifndef CONTROLLER_RECEIVE_RECEIVER_H
+#define CONTROLLER_RECEIVE_RECEIVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/addr.h"
+#include "common/base/clk.h"
+#include "controller/match/slot.h"
+#include "controller/receive/packet.h"
+#include "controller/receive/sflow.h"
+#include "controller/receive/sighting.h"
+
+#define RECEIVER_PORT 6343
+#define RECEIVER_SOCKET_BUFFER (32 * 1024 * 1024)
+#define RECEIVER_THREADS_MAX 64
+#define RECEIVER_ERROR_MAX 200
+
+struct receiver_listen {
+	struct addr addr; /* family 0: all addresses, IPv4 and IPv6 */
+	uint16_t port;    /* 0: one the kernel chooses, see receiver_port */
+};
+
+/* Zero in a number is the default. What it points at is copied. */
+struct receiver_conf {
+	const struct receiver_listen *listens;
+	size_t listen_count;    /* 0: all addresses, port 6343 */
+	unsigned threads;       /* default: one a core; at most RECEIVER_THREADS_MAX */
+	int64_t socket_buffer;  /* bytes a socket; default RECEIVER_SOCKET_BUFFER */
+	unsigned ring_slots;    /* sightings a thread, rounded up to a power of two; default 4096 */
+	unsigned exporters_max; /* a thread; default 16384 */
+	const struct prefix *allow; /* where datagrams may come from (UDP source) */
+	size_t allow_count;         /* 0: anywhere */
+};
+
+struct receiver;
+
+/* 0, or negative errno and one line in `error`: -EADDRINUSE, -EADDRNOTAVAIL, -ENOMEM, … */
+int receiver_new(const struct receiver_conf *conf, const struct slot *slot,
+    char error[RECEIVER_ERROR_MAX], struct receiver **ret_receiver);
+int receiver_start(struct receiver *receiver);
+void receiver_stop(struct receiver *receiver);
+void receiver_free(struct receiver **receiver);
+
+/* The port of listen address `index`, host order: what the kernel chose where the configuration had
+ * 0. */
+uint16_t receiver_port(const struct receiver *receiver, size_t index);
+
+/*
+ * The socket buffer that was got, in bytes (what a socket holds, kernel overhead and all). When
+ * *ret_asked is more, the kernel's net.core.rmem_max is in the way; a start-up line should say so,
+ * with the sysctl.
+ */
+int64_t receiver_buffer(const struct receiver *receiver, int64_t *ret_asked);
+
+/* Readable when sightings wait; for the event loop. The receiver's: don't read it or close it. */
+int receiver_fd(const struct receiver *receiver);
+
+/*
+ * Hands at most `max` waiting sightings to `take`, turn by turn from each thread's ring; the
+ * pointer is valid during the call alone. Returns how many. When some are left receiver_fd stays
+ * readable.
+ */
+size_t receiver_drain(struct receiver *receiver,
+    void (*take)(void *user, const struct sighting *sighting), void *user, size_t max);
+
+/* Since the start, all threads added up. Counters only grow. */
+struct receiver_stats {
+	uint64_t datagrams, bytes; /* received from the kernel */
+	uint64_t refused_source;   /* not on the allow-list */
+	uint64_t kernel_drops;     /* socket buffer full; counted by the kernel */
+	uint64_t receive_errors;
+	struct sflow_counters sflow;   /* samples by type, rejects by reason */
+	struct packet_counters packet; /* headers by outcome; mirror copies */
+	uint64_t pairs;                /* address pairs looked at, outer and inner */
+	uint64_t pairs_local;          /* both sides local */
+	uint64_t pairs_foreign;        /* neither side local */
+	uint64_t sightings;            /* into the rings */
+	uint64_t ring_drops;           /* lost because a ring was full */
+	uint64_t exporters;            /* known now */
+	uint64_t exporters_evicted;    /* the longest silent made room for a new one */
+};
+void receiver_stats(const struct receiver *receiver, struct receiver_stats *ret_stats);
+
+/* The same numbers by name ("datagrams", "reject_version"), for metrics and status: calls `each`
+ * for every one. */
+void receiver_stats_each(const struct receiver_stats *stats,
+    void (*each)(void *user, const char *name, const char *help, uint64_t value), void *user);
+
+/* One exporter as last seen; a plain copy. */
+struct receiver_exporter {
+	struct addr agent; /* in the datagram */
+	struct addr from;  /* UDP source of the last one */
+	uint32_t sub_agent;
+	uint32_t sequence;      /* of the last datagram */
+	uint32_t sampling_rate; /* of the last flow sample; 0: none yet */
+	uint32_t uptime_ms;
+	struct instant first, last;
+	uint64_t datagrams, bytes, samples;
+	uint64_t lost; /* gaps in the datagram sequence, less those that came late */
+	uint64_t duplicates, late, restarts;
+	uint64_t samples_lost;   /* gaps in the sample sequences of its sources */
+	uint64_t declared_drops; /* by the exporter itself: samples it could not take */
+	uint64_t rejects;        /* samples of it that could not be read */
+	uint64_t sightings;
+};
+
+/* Calls `each` for every exporter known; a consistent copy each. May run beside the threads. */
+void receiver_exporters(struct receiver *receiver,
+    void (*each)(void *user, const struct receiver_exporter *exporter), void *user);
+
+#endif
