@@ -1,0 +1,101 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# A small fabric in namespaces, for the demo and for tests of whole programs. Sourced.
+#
+#   host 10.1.0.2 ──swp1─┐         ┌─swp2── bad     198.51.100.9
+#   (a second, 10.1.0.3) │   sw    ├─swp3── good    203.0.113.5
+#                        └─────────┼─swp4── ctl     192.0.2.10   controller, web server
+#                                  └─swp5── analyser 192.0.2.74  (MTU 9000: copies are longer than what they copy)
+#
+# fabric_isolate runs the script anew in mount, pid and network namespaces of its own, with a /run of its own: two
+# runs cannot meet, and when the script ends, however it ends, the kernel takes every process, namespace and file away.
+
+# fabric_isolate SCRIPT ARGUMENTS…: returns inside; the caller's outer copy never gets past it.
+fabric_isolate()
+{
+	if [ "${FABRIC_INSIDE:-}" = yes ]; then
+		mount -t tmpfs -o mode=755 tmpfs /run
+		mkdir -p /run/netns /run/fs
+		ip link set lo up
+		cd "$FABRIC_CWD" || exit 1
+		return
+	fi
+	FABRIC_INSIDE=yes FABRIC_CWD=$PWD exec unshare --mount --pid --net --ipc --fork --kill-child --mount-proc \
+	    -- bash "$@"
+}
+
+# fabric_link NAMESPACE ADDRESS PORT GATEWAY [MTU]: a host behind a port of the switch.
+fabric_link()
+{
+	ip netns add "$1"
+	ip -n "$1" link set lo up
+	ip link add eth0 netns "$1" type veth peer name "$3" netns sw
+	ip -n "$1" addr add "$2" dev eth0
+	ip -n sw addr add "$4/${2#*/}" dev "$3"
+	# Offloads make packets larger than any wire carries.
+	ip netns exec "$1" ethtool -K eth0 tso off gso off gro off tx off >/dev/null 2>&1
+	ip netns exec sw ethtool -K "$3" tso off gso off gro off tx off >/dev/null 2>&1
+	if [ -n "${5:-}" ]; then
+		ip -n "$1" link set eth0 mtu "$5"
+		ip -n sw link set "$3" mtu "$5"
+	fi
+	ip -n "$1" link set eth0 up
+	ip -n sw link set "$3" up
+	ip -n "$1" route add default via "$4"
+}
+
+fabric_up()
+{
+	ip netns add sw
+	ip -n sw link set lo up
+	ip -n sw addr add 10.255.0.1/32 dev lo
+	ip netns exec sw sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 \
+	    net.ipv4.conf.all.rp_filter=0
+	fabric_link host 10.1.0.2/24 swp1 10.1.0.1
+	ip -n host addr add 10.1.0.3/24 dev eth0
+	fabric_link bad 198.51.100.9/24 swp2 198.51.100.1
+	fabric_link good 203.0.113.5/24 swp3 203.0.113.1
+	fabric_link ctl 192.0.2.10/26 swp4 192.0.2.1
+	fabric_link analyser 192.0.2.74/26 swp5 192.0.2.65 9000
+}
+
+# fabric_start LOG NAMESPACE COMMAND…: in the background; its pid in $started.
+fabric_start()
+{
+	local log=$1 ns=$2
+	shift 2
+	ip netns exec "$ns" "$@" >>"$log" 2>&1 </dev/null &
+	# shellcheck disable=SC2034 # for the caller
+	started=$!
+}
+
+# fabric_wait SECONDS COMMAND…: until it succeeds, tried every 20 ms; false when the time is over.
+fabric_wait()
+{
+	local end=$((${EPOCHREALTIME/./} + $1 * 1000000))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ "${EPOCHREALTIME/./}" -lt $end ] || return 1
+		sleep 0.02
+	done
+}
+
+# The switch's rules of Finderscope, and everything in its FORWARD chain.
+fabric_rules()
+{
+	ip netns exec sw iptables-legacy -w 5 -S FORWARD | grep 'finderscope:'
+}
+
+# fabric_exporter PORT RATE: sFlow of a switch port by pmacct's sfprobe, once a second.
+fabric_exporter()
+{
+	cat >/run/fs/pmacctd.conf <<-END
+		daemonize: false
+		pcap_interface: $1
+		plugins: sfprobe
+		sfprobe_receiver: 192.0.2.10:6343
+		sfprobe_agentip: 10.255.0.1
+		sampling_rate: $2
+	END
+	fabric_start /run/fs/pmacctd.log sw pmacctd -f /run/fs/pmacctd.conf
+}
