@@ -16,10 +16,10 @@
 
 /* One load of the lists: immutable once published. Freed with slot_view_free. */
 struct slot_view {
-	const struct table *table; /* may be NULL: nothing listed */
-	const struct table
-	    *locals;      /* the local networks, as a table of their own: any set is local */
-	uint32_t version; /* counts up with each publication */
+	struct table *table;  /* may be NULL: nothing listed */
+	struct table *locals; /* the local networks, as a table of their own: any set is local; may
+				 be NULL */
+	uint32_t version;     /* counts up with each publication */
 };
 
 struct slot;

@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The table holds, for each family, the address space cut into intervals with one answer each, so
+ * its size hangs on the number of prefixes alone and not on their lengths. Three steps find the
+ * interval of an address: sieve   a bit for each /24 (2 MiB): clear when nothing in it matches.
+ * Nearly every miss ends here; index   where the intervals of each /16 begin; search  among these,
+ * halving without branches. IPv4 and IPv6 are built by the same code, keys standing left-aligned in
+ * 128 bits. Only the last step differs: IPv4 needs no more than the 16 bits below the index.
+ */
+#include "controller/match/table.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+__extension__ typedef unsigned __int128 key;
+
+#define KEY_MAX (~(key)0)
+#define ENTRIES_MAX ((size_t)1 << 28)
+#define SIEVE_WORDS ((size_t)1 << 18)
+#define INDEX_SLOTS ((size_t)1 << 16)
+#define HUGE_PAGE ((size_t)2 << 20)
+
+/* An interval's value: the number of its set, and whether an allow entry silences it. */
+#define VALUE_ALLOWED UINT32_C(0x80000000)
+#define SET_V6 UINT32_C(0x40000000)
+#define SET_ROW UINT32_C(0x3fffffff)
+
+struct row {
+	key start;
+	uint32_t line;
+	uint32_t up; /* the set of the next wider prefix; true in the first row of a prefix alone */
+	uint16_t port, feed;
+	uint8_t len; /* IPv4: 0..32 as well */
+	bool allow;
+};
+
+struct half {
+	uint64_t *sieve;
+	uint32_t *index; /* INDEX_SLOTS + 1 */
+	uint16_t *low;   /* IPv4: bits 16..31 of each interval's start */
+	key *pos;        /* IPv6: each interval's start */
+	uint32_t *value;
+	size_t intervals;
+	struct row *rows;
+	size_t row_count, sets;
+};
+
+struct table {
+	struct half v4, v6;
+};
+
+static bool
+row_allows(const struct row *row)
+{
+	return row->allow || row->feed >= TABLE_NEVER;
+}
+
+static int
+row_compare(const void *va, const void *vb)
+{
+	const struct row *a = va, *b = vb;
+
+	if (a->start != b->start)
+		return a->start < b->start ? -1 : 1;
+	if (a->len != b->len)
+		return a->len < b->len ? -1 : 1;
+	if (a->feed != b->feed)
+		return a->feed < b->feed ? -1 : 1;
+	if (a->line != b->line)
+		return a->line < b->line ? -1 : 1;
+	if (a->port != b->port)
+		return a->port < b->port ? -1 : 1;
+	return (int)a->allow - (int)b->allow;
+}
+
+static key
+key_from(const uint8_t *bytes, size_t size)
+{
+	key k = 0;
+
+	for (size_t i = 0; i < size; i++)
+		k |= (key)bytes[i] << (120 - 8 * i);
+	return k;
+}
+
+/* The last address of a prefix. */
+static key
+key_last(key start, unsigned len)
+{
+	return len == 0 ? KEY_MAX : len >= 128 ? start : start | (KEY_MAX >> len);
+}
+
+/* What a prefix leaves below it: as wide as its rows, sorted, are walked. */
+struct sweep {
+	struct half *half;
+	uint32_t family;
+	unsigned depth;
+	struct {
+		key last;
+		uint32_t value;
+	} open[130];
+};
+
+/* From `pos` on, the answer is `value`. Positions never fall. */
+static void
+sweep_emit(struct half *half, key pos, uint32_t value)
+{
+	size_t n = half->intervals;
+
+	if (n > 0 && half->pos[n - 1] == pos)
+		n--;
+	if (n == 0 || half->value[n - 1] != value) {
+		half->pos[n] = pos;
+		half->value[n] = value;
+		n++;
+	}
+	half->intervals = n;
+}
+
+/* Ends what is open and lies wholly before `pos`; all of it when `pos` is past the end. */
+static void
+sweep_close(struct sweep *sweep, bool all, key pos)
+{
+	while (sweep->depth > 1 && (all || sweep->open[sweep->depth - 1].last < pos)) {
+		key last = sweep->open[sweep->depth - 1].last;
+
+		sweep->depth--;
+		if (last != KEY_MAX)
+			sweep_emit(sweep->half, last + 1, sweep->open[sweep->depth - 1].value);
+	}
+}
+
+/* Cuts the address space at the prefixes' ends. Sets each first row's `up`. */
+static void
+sweep_run(struct half *half, uint32_t family)
+{
+	struct sweep sweep = {.half = half, .family = family, .depth = 1};
+	struct row *rows = half->rows;
+
+	sweep.open[0].last = KEY_MAX;
+	sweep.open[0].value = 0;
+	sweep_emit(half, 0, 0);
+	for (size_t i = 0, next; i < half->row_count; i = next) {
+		uint32_t outer, value;
+		bool allowed = row_allows(&rows[i]);
+
+		for (next = i + 1; next < half->row_count && rows[next].start == rows[i].start &&
+				   rows[next].len == rows[i].len;
+		     next++)
+			allowed = allowed || row_allows(&rows[next]);
+		sweep_close(&sweep, false, rows[i].start);
+		outer = sweep.open[sweep.depth - 1].value;
+		rows[i].up = outer & ~VALUE_ALLOWED;
+		value = ((uint32_t)i + 1) | family | (outer & VALUE_ALLOWED);
+		if (allowed)
+			value |= VALUE_ALLOWED;
+		sweep_emit(half, rows[i].start, value);
+		sweep.open[sweep.depth].last = key_last(rows[i].start, rows[i].len);
+		sweep.open[sweep.depth].value = value;
+		sweep.depth++;
+		half->sets++;
+	}
+	sweep_close(&sweep, true, 0);
+}
+
+static bool
+value_matches(uint32_t value)
+{
+	return value != 0 && !(value & VALUE_ALLOWED);
+}
+
+/* Sets the bits from `first` to `last`. */
+static void
+sieve_fill(uint64_t *sieve, uint32_t first, uint32_t last)
+{
+	uint32_t a = first >> 6, b = last >> 6;
+	uint64_t head = ~UINT64_C(0) << (first & 63), tail = ~UINT64_C(0) >> (63 - (last & 63));
+
+	if (a == b) {
+		sieve[a] |= head & tail;
+		return;
+	}
+	sieve[a] |= head;
+	for (uint32_t i = a + 1; i < b; i++)
+		sieve[i] = ~UINT64_C(0);
+	sieve[b] |= tail;
+}
+
+static void
+half_index(struct half *half)
+{
+	size_t slot = 0;
+
+	for (size_t i = 0; i < half->intervals; i++) {
+		key end = i + 1 < half->intervals ? half->pos[i + 1] - 1 : KEY_MAX;
+
+		for (; slot <= (size_t)(half->pos[i] >> 112); slot++)
+			half->index[slot] = (uint32_t)i;
+		if (value_matches(half->value[i]))
+			sieve_fill(
+			    half->sieve, (uint32_t)(half->pos[i] >> 104), (uint32_t)(end >> 104));
+	}
+	for (; slot <= INDEX_SLOTS; slot++)
+		half->index[slot] = (uint32_t)half->intervals;
+}
+
+/* Gives back what a guess at the size took too much; a failure to shrink is none. */
+static void *
+trim(void *block, size_t size)
+{
+	void *less = realloc(block, size > 0 ? size : 1);
+
+	return less ? less : block;
+}
+
+/* The sieve is hit at random all over: on one huge page, where there is one, it costs a single TLB
+ * entry. */
+static uint64_t *
+sieve_new(void)
+{
+	uint64_t *sieve = aligned_alloc(HUGE_PAGE, SIEVE_WORDS * sizeof *sieve);
+
+	if (sieve) {
+		(void)madvise(sieve, SIEVE_WORDS * sizeof *sieve, MADV_HUGEPAGE);
+		memset(sieve, 0, SIEVE_WORDS * sizeof *sieve);
+	}
+	return sieve;
+}
+
+/* Takes the rows, in any order, and makes the rest. */
+static int
+half_build(struct half *half, uint32_t family)
+{
+	struct row *rows = half->rows;
+	size_t kept = 0;
+	bool sorted = true;
+
+	for (size_t i = 1; i < half->row_count && sorted; i++)
+		sorted = row_compare(&rows[i - 1], &rows[i]) <= 0;
+	if (!sorted)
+		qsort(rows, half->row_count, sizeof *rows, row_compare);
+	for (size_t i = 0; i < half->row_count; i++)
+		if (kept == 0 || row_compare(&rows[kept - 1], &rows[i]) != 0)
+			rows[kept++] = rows[i];
+	half->row_count = kept;
+	if (kept > 0)
+		half->rows = trim(rows, kept * sizeof *rows);
+	half->sieve = sieve_new();
+	half->index = malloc((INDEX_SLOTS + 1) * sizeof *half->index);
+	half->pos = malloc((2 * kept + 1) * sizeof *half->pos);
+	half->value = malloc((2 * kept + 1) * sizeof *half->value);
+	if (!half->sieve || !half->index || !half->pos || !half->value)
+		return -ENOMEM;
+	sweep_run(half, family);
+	half_index(half);
+	half->value = trim(half->value, half->intervals * sizeof *half->value);
+	half->pos = trim(half->pos, half->intervals * sizeof *half->pos);
+	if (family == SET_V6)
+		return 0;
+	half->low = malloc(half->intervals * sizeof *half->low);
+	if (!half->low)
+		return -ENOMEM;
+	for (size_t i = 0; i < half->intervals; i++)
+		half->low[i] = (uint16_t)(half->pos[i] >> 96);
+	free(half->pos);
+	half->pos = NULL;
+	return 0;
+}
+
+static void
+half_done(struct half *half)
+{
+	free(half->sieve);
+	free(half->index);
+	free(half->low);
+	free(half->pos);
+	free(half->value);
+	free(half->rows);
+}
+
+int
+table_new(const struct table_entry *entries, size_t count, struct table **ret_table)
+{
+	size_t count6 = 0, total = 0;
+	struct table *table;
+	int r;
+
+	if (count > ENTRIES_MAX)
+		return -E2BIG;
+	for (size_t i = 0; i < count; i++) {
+		count6 += entries[i].prefix.addr.family == 6;
+		total += entries[i].prefix.addr.family == 4 || entries[i].prefix.addr.family == 6;
+	}
+	table = calloc(1, sizeof *table);
+	if (!table)
+		return -ENOMEM;
+	table->v4.rows = calloc(total - count6 + 1, sizeof *table->v4.rows);
+	table->v6.rows = calloc(count6 + 1, sizeof *table->v6.rows);
+	if (!table->v4.rows || !table->v6.rows) {
+		table_free(&table);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < count; i++) {
+		const struct table_entry *e = &entries[i];
+		struct half *half = e->prefix.addr.family == 6 ? &table->v6 : &table->v4;
+
+		if (e->prefix.addr.family != 4 && e->prefix.addr.family != 6)
+			continue;
+		half->rows[half->row_count++] = (struct row){
+		    .start = key_from(e->prefix.addr.bytes, half == &table->v6 ? 16 : 4),
+		    .len = e->prefix.len,
+		    .line = e->line,
+		    .port = e->port,
+		    .feed = e->feed,
+		    .allow = e->allow,
+		};
+	}
+	r = half_build(&table->v4, 0);
+	if (r == 0)
+		r = half_build(&table->v6, SET_V6);
+	if (r < 0) {
+		table_free(&table);
+		return r;
+	}
+	*ret_table = table;
+	return 0;
+}
+
+void
+table_free(struct table **table)
+{
+	if (!*table)
+		return;
+	half_done(&(*table)->v4);
+	half_done(&(*table)->v6);
+	free(*table);
+	*table = NULL;
+}
+
+/* The value of the interval that holds the address, past the sieve. */
+static uint32_t
+half_value4(const struct half *half, uint32_t addr)
+{
+	size_t base = half->index[addr >> 16], n = half->index[(addr >> 16) + 1] - base;
+	uint16_t low = (uint16_t)addr;
+
+	while (n > 0) {
+		size_t step = (n + 1) / 2;
+
+		base += half->low[base + step - 1] <= low ? step : 0;
+		n -= step;
+	}
+	return half->value[base - 1];
+}
+
+static uint32_t
+half_value6(const struct half *half, key addr)
+{
+	size_t slot = (size_t)(addr >> 112);
+	size_t base = half->index[slot], n = half->index[slot + 1] - base;
+
+	while (n > 0) {
+		size_t step = (n + 1) / 2;
+
+		base += half->pos[base + step - 1] <= addr ? step : 0;
+		n -= step;
+	}
+	return half->value[base - 1];
+}
+
+static uint32_t
+value_set(uint32_t value)
+{
+	return value_matches(value) ? value : 0;
+}
+
+uint32_t
+table_find4(const struct table *table, uint32_t addr)
+{
+	if (!(table->v4.sieve[addr >> 14] >> (addr >> 8 & 63) & 1))
+		return 0;
+	return value_set(half_value4(&table->v4, addr));
+}
+
+uint32_t
+table_find6(const struct table *table, const uint8_t addr[16])
+{
+	uint32_t top = (uint32_t)addr[0] << 16 | (uint32_t)addr[1] << 8 | addr[2];
+
+	if (!(table->v6.sieve[top >> 6] >> (top & 63) & 1))
+		return 0;
+	return value_set(half_value6(&table->v6, key_from(addr, 16)));
+}
+
+static uint32_t
+addr_v4(const uint8_t *bytes)
+{
+	return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 |
+	       bytes[3];
+}
+
+uint32_t
+table_find(const struct table *table, const struct addr *addr)
+{
+	if (addr->family == 4)
+		return table_find4(table, addr_v4(addr->bytes));
+	return addr->family == 6 ? table_find6(table, addr->bytes) : 0;
+}
+
+uint32_t
+table_explain(const struct table *table, const struct addr *addr, bool *ret_allowed)
+{
+	uint32_t value = 0;
+
+	if (addr->family == 4)
+		value = half_value4(&table->v4, addr_v4(addr->bytes));
+	else if (addr->family == 6)
+		value = half_value6(&table->v6, key_from(addr->bytes, 16));
+	*ret_allowed = (value & VALUE_ALLOWED) != 0;
+	return value & ~VALUE_ALLOWED;
+}
+
+size_t
+table_set(const struct table *table, uint32_t set, struct table_entry *entries, size_t max)
+{
+	size_t count = 0;
+
+	for (uint32_t up; set != 0; set = up) {
+		const struct half *half = set & SET_V6 ? &table->v6 : &table->v4;
+		size_t first = (set & SET_ROW) - 1;
+		const struct row *rows = half->rows;
+
+		up = rows[first].up;
+		for (size_t i = first; i < half->row_count && rows[i].start == rows[first].start &&
+				       rows[i].len == rows[first].len;
+		     i++, count++) {
+			struct table_entry *e;
+
+			if (count >= max)
+				continue;
+			e = &entries[count];
+			memset(e, 0, sizeof *e);
+			e->prefix.addr.family = half == &table->v6 ? 6 : 4;
+			for (unsigned b = 0; b < (half == &table->v6 ? 16 : 4); b++)
+				e->prefix.addr.bytes[b] = (uint8_t)(rows[i].start >> (120 - 8 * b));
+			e->prefix.len = rows[i].len;
+			e->allow = row_allows(&rows[i]);
+			e->port = rows[i].port;
+			e->feed = rows[i].feed;
+			e->line = rows[i].line;
+		}
+	}
+	return count;
+}
+
+static size_t
+half_bytes(const struct half *half)
+{
+	return SIEVE_WORDS * sizeof *half->sieve + (INDEX_SLOTS + 1) * sizeof *half->index +
+	       half->intervals *
+		   ((half->low ? sizeof *half->low : sizeof *half->pos) + sizeof *half->value) +
+	       half->row_count * sizeof *half->rows;
+}
+
+void
+table_stats(const struct table *table, struct table_stats *ret_stats)
+{
+	*ret_stats = (struct table_stats){
+	    .entries4 = table->v4.row_count,
+	    .entries6 = table->v6.row_count,
+	    .sets = table->v4.sets + table->v6.sets,
+	    .bytes = sizeof *table + half_bytes(&table->v4) + half_bytes(&table->v6),
+	};
+}
