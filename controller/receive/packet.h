@@ -86,6 +86,12 @@ struct packet_counters {
 void packet_decode(
     const uint8_t *bytes, size_t length, uint32_t protocol, struct packet *ret_packet);
 
+/*
+ * The same from an IPv4 or IPv6 flow record (formats 3 and 4), which stands for the header where
+ * there is none. `record` holds all of it: 32 or 56 bytes, by family (4 or 6).
+ */
+void packet_from_record(const uint8_t *record, unsigned family, struct packet *ret_packet);
+
 /* "mirror", "truncated", …; for counters and JSON. */
 const char *packet_outcome_name(unsigned outcome);
 const char *packet_tunnel_name(unsigned tunnel);

@@ -19,6 +19,8 @@
 #include "common/base/addr.h"
 #include "common/base/clk.h"
 #include "controller/match/slot.h"
+#include "controller/receive/exporters.h"
+#include "controller/receive/glance.h"
 #include "controller/receive/packet.h"
 #include "controller/receive/sflow.h"
 #include "controller/receive/sighting.h"
@@ -82,15 +84,11 @@ struct receiver_stats {
 	uint64_t refused_source;   /* not on the allow-list */
 	uint64_t kernel_drops;     /* socket buffer full; counted by the kernel */
 	uint64_t receive_errors;
-	struct sflow_counters sflow;   /* samples by type, rejects by reason */
-	struct packet_counters packet; /* headers by outcome; mirror copies */
-	uint64_t pairs;                /* address pairs looked at, outer and inner */
-	uint64_t pairs_local;          /* both sides local */
-	uint64_t pairs_foreign;        /* neither side local */
-	uint64_t sightings;            /* into the rings */
-	uint64_t ring_drops;           /* lost because a ring was full */
-	uint64_t exporters;            /* known now */
-	uint64_t exporters_evicted;    /* the longest silent made room for a new one */
+	uint64_t truncated;          /* longer than the receive buffer: its end is missing */
+	struct glance_counters seen; /* samples, rejects, headers, pairs, sightings */
+	uint64_t ring_drops;         /* lost because a ring was full */
+	uint64_t exporters;          /* known now */
+	uint64_t exporters_evicted;  /* the longest silent made room for a new one */
 };
 void receiver_stats(const struct receiver *receiver, struct receiver_stats *ret_stats);
 
@@ -99,26 +97,8 @@ void receiver_stats(const struct receiver *receiver, struct receiver_stats *ret_
 void receiver_stats_each(const struct receiver_stats *stats,
     void (*each)(void *user, const char *name, const char *help, uint64_t value), void *user);
 
-/* One exporter as last seen; a plain copy. */
-struct receiver_exporter {
-	struct addr agent; /* in the datagram */
-	struct addr from;  /* UDP source of the last one */
-	uint32_t sub_agent;
-	uint32_t sequence;      /* of the last datagram */
-	uint32_t sampling_rate; /* of the last flow sample; 0: none yet */
-	uint32_t uptime_ms;
-	struct instant first, last;
-	uint64_t datagrams, bytes, samples;
-	uint64_t lost; /* gaps in the datagram sequence, less those that came late */
-	uint64_t duplicates, late, restarts;
-	uint64_t samples_lost;   /* gaps in the sample sequences of its sources */
-	uint64_t declared_drops; /* by the exporter itself: samples it could not take */
-	uint64_t rejects;        /* samples of it that could not be read */
-	uint64_t sightings;
-};
-
 /* Calls `each` for every exporter known; a consistent copy each. May run beside the threads. */
 void receiver_exporters(struct receiver *receiver,
-    void (*each)(void *user, const struct receiver_exporter *exporter), void *user);
+    void (*each)(void *user, const struct exporters_row *exporter), void *user);
 
 #endif

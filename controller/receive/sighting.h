@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A sighting: one sample whose remote side a table entry holds. A plain value that goes through a bounded ring from a
- * receiver thread to the main thread.
+ * A sighting: one sample whose remote side a table entry holds. A plain value that goes through a
+ * bounded ring from a receiver thread to the main thread.
  */
 #ifndef CONTROLLER_RECEIVE_SIGHTING_H
 #define CONTROLLER_RECEIVE_SIGHTING_H
@@ -25,23 +25,23 @@ struct sighting_entry {
 
 struct sighting {
 	struct instant when;
-	struct addr exporter;       /* agent address in the datagram */
-	struct addr from;           /* where the datagram came from */
+	struct addr exporter; /* agent address in the datagram */
+	struct addr from;     /* where the datagram came from */
 	uint32_t sub_agent;
 	uint32_t sampling_rate;
-	uint32_t frame_length;      /* bytes, with FCS, before sampling cut it */
-	uint32_t input, output;     /* ifIndex; 0 is unknown */
+	uint32_t frame_length;  /* bytes, with FCS, before sampling cut it */
+	uint32_t input, output; /* ifIndex; 0 is unknown */
 	struct addr local, remote;
 	uint16_t local_port, remote_port; /* host order; 0 where there are none */
 	uint8_t proto, tcp_flags, icmp_type;
-	bool has_ports;             /* false for fragments and protocols without */
-	bool outbound;              /* local to remote */
-	bool inner;                 /* the pair stood inside a tunnel */
-	uint8_t tunnel;             /* enum packet_tunnel */
-	uint16_t vlan;              /* outermost 802.1Q id; 0 is none */
-	uint32_t vni;               /* 0 is none */
-	uint32_t feed_version;      /* of the table: which load of the lists */
-	uint8_t entry_count;        /* at most SIGHTING_ENTRIES_MAX are kept */
+	bool has_ports;        /* false for fragments and protocols without */
+	bool outbound;         /* local to remote */
+	bool inner;            /* the pair stood inside a tunnel */
+	uint8_t tunnel;        /* enum packet_tunnel */
+	uint16_t vlan;         /* outermost 802.1Q id; 0 is none */
+	uint32_t vni;          /* 0 is none */
+	uint32_t feed_version; /* of the table: which load of the lists */
+	uint8_t entry_count;   /* at most SIGHTING_ENTRIES_MAX are kept */
 	struct sighting_entry entries[SIGHTING_ENTRIES_MAX];
 	uint16_t header_length;
 	uint8_t header_protocol;

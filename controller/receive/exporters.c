@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The table of exporters; see exporters.h. Both tables are sets of a few ways: bounded, no lists.
+ */
+#include "controller/receive/exporters.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LINE 64
+#define ROW_WAYS 8
+#define SOURCE_WAYS 4
+#define SOURCES_PER_ROW 4
+#define SILENT_LONG (3600 * CLK_S)
+/* A datagram this far back in sequence or time is no late one: the exporter began anew. */
+#define WINDOW 64
+#define LATE_MS 10000
+/* And a gap this wide in a source's sequence is no loss. */
+#define SOURCE_GAP_MAX (1u << 20)
+
+struct exporters_entry {
+	_Alignas(LINE) atomic_uint version; /* odd while the row changes */
+	uint32_t generation; /* of the sources' sequences: new at each restart and each owner */
+	uint32_t number;     /* of the entry in the table */
+	uint64_t seen;       /* bit n: sequence - n came */
+	struct exporters_row row;
+};
+
+struct source {
+	uint32_t entry, generation; /* generation 0: free */
+	uint32_t type, index;
+	uint32_t sequence, drops;
+	uint64_t turn; /* of the last use, for eviction */
+};
+
+struct exporters {
+	struct exporters_entry *entries;
+	uint64_t *tags; /* of the entries: what a set is searched by; 0 is free */
+	struct source *sources;
+	uint32_t set_mask, source_mask;
+	uint64_t seed, turn;
+	uint32_t generations;
+	_Atomic uint64_t count, evicted;
+};
+
+static void *
+lines_new(size_t count, size_t size)
+{
+	size_t bytes = (count * size + LINE - 1) / LINE * LINE;
+	void *memory = aligned_alloc(LINE, bytes);
+	if (memory != NULL)
+		memset(memory, 0, bytes);
+	return memory;
+}
+
+int
+exporters_new(unsigned rows, uint64_t seed, struct exporters **ret_exporters)
+{
+	if (rows == 0 || rows > 1u << 22)
+		return -EINVAL;
+	uint32_t sets = 1;
+	while (sets * ROW_WAYS < rows)
+		sets *= 2;
+	uint32_t source_sets = sets * ROW_WAYS * SOURCES_PER_ROW / SOURCE_WAYS;
+	struct exporters *exporters = calloc(1, sizeof *exporters);
+	if (exporters == NULL)
+		return -ENOMEM;
+	exporters->entries = lines_new((size_t)sets * ROW_WAYS, sizeof *exporters->entries);
+	exporters->tags = lines_new((size_t)sets * ROW_WAYS, sizeof *exporters->tags);
+	exporters->sources = lines_new((size_t)source_sets * SOURCE_WAYS, sizeof(struct source));
+	if (exporters->entries == NULL || exporters->tags == NULL || exporters->sources == NULL) {
+		exporters_free(&exporters);
+		return -ENOMEM;
+	}
+	exporters->set_mask = sets - 1;
+	exporters->source_mask = source_sets - 1;
+	exporters->seed = seed;
+	for (uint32_t i = 0; i < sets * ROW_WAYS; i++)
+		exporters->entries[i].number = i;
+	*ret_exporters = exporters;
+	return 0;
+}
+
+void
+exporters_free(struct exporters **exporters)
+{
+	if (*exporters == NULL)
+		return;
+	free((*exporters)->entries);
+	free((*exporters)->tags);
+	free((*exporters)->sources);
+	free(*exporters);
+	*exporters = NULL;
+}
+
+/* A multiplication and a fold of the high half: every input bit reaches the low bits. */
+static inline uint64_t
+mix(uint64_t a, uint64_t b)
+{
+	unsigned __int128 product = (unsigned __int128)(a ^ UINT64_C(0x9e3779b97f4a7c15)) *
+				    (b ^ UINT64_C(0xd6e8feb86659fd93));
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+static inline uint64_t
+hash_agent(const struct exporters *exporters, const struct addr *agent, uint32_t sub_agent)
+{
+	uint64_t words[2];
+	memcpy(words, agent->bytes, sizeof words);
+	uint64_t hash = mix(words[0] ^ exporters->seed, words[1] + agent->family);
+	hash = mix(hash, exporters->seed + sub_agent);
+	return hash == 0 ? 1 : hash;
+}
+
+/* Before and behind a change of the row: a reader that saw either takes another look. */
+static inline void
+entry_open(struct exporters_entry *entry)
+{
+	unsigned version = atomic_load_explicit(&entry->version, memory_order_relaxed);
+	atomic_store_explicit(&entry->version, version + 1, memory_order_relaxed);
+	atomic_thread_fence(memory_order_release);
+}
+
+static struct exporters_entry *
+entry_take(struct exporters *exporters, uint32_t base, struct instant now)
+{
+	uint32_t worst = base;
+	uint64_t worst_score = UINT64_MAX;
+	for (uint32_t i = base; i < base + ROW_WAYS; i++) {
+		const struct exporters_row *row = &exporters->entries[i].row;
+		if (exporters->tags[i] == 0) {
+			atomic_fetch_add_explicit(&exporters->count, 1, memory_order_relaxed);
+			return &exporters->entries[i];
+		}
+		bool silent = clk_diff(now, row->last) > SILENT_LONG;
+		uint64_t score = silent ? 0 : row->datagrams;
+		if (score < worst_score) {
+			worst_score = score;
+			worst = i;
+		}
+	}
+	atomic_fetch_add_explicit(&exporters->evicted, 1, memory_order_relaxed);
+	return &exporters->entries[worst];
+}
+
+static uint32_t
+generation_new(struct exporters *exporters)
+{
+	if (++exporters->generations == 0)
+		exporters->generations = 1;
+	return exporters->generations;
+}
+
+enum sequel { SEQUEL_NEXT, SEQUEL_GAP, SEQUEL_LATE, SEQUEL_DUPLICATE, SEQUEL_RESTART };
+
+/* What a sequence number and uptime say behind the newest ones. Pure. */
+static enum sequel
+judge(const struct exporters_entry *entry, uint32_t sequence, uint32_t uptime_ms)
+{
+	const struct exporters_row *row = &entry->row;
+	int32_t step = (int32_t)(sequence - row->sequence);
+	if (step == 1)
+		return SEQUEL_NEXT;
+	/* Uptime is milliseconds in 32 bits: it turns over after 49.7 days, which is no restart. */
+	bool younger = uptime_ms < row->uptime_ms && row->uptime_ms - uptime_ms > LATE_MS &&
+		       row->uptime_ms - uptime_ms < UINT32_MAX - SILENT_LONG / CLK_MS;
+	if (younger)
+		return SEQUEL_RESTART;
+	if (step > 0)
+		return SEQUEL_GAP;
+	if (step <= -WINDOW)
+		return SEQUEL_RESTART;
+	return (entry->seen >> -step & 1) != 0 ? SEQUEL_DUPLICATE : SEQUEL_LATE;
+}
+
+static void
+follow(struct exporters *exporters, struct exporters_entry *entry, uint32_t sequence,
+    uint32_t uptime_ms)
+{
+	struct exporters_row *row = &entry->row;
+	uint32_t step = sequence - row->sequence;
+	switch (judge(entry, sequence, uptime_ms)) {
+	case SEQUEL_LATE:
+		entry->seen |= UINT64_C(1) << (0 - step);
+		row->late++;
+		if (row->lost > 0)
+			row->lost--;
+		return;
+	case SEQUEL_DUPLICATE:
+		row->duplicates++;
+		return;
+	case SEQUEL_GAP:
+		row->lost += step - 1;
+		/* fall through */
+	case SEQUEL_NEXT:
+		entry->seen = step < WINDOW ? entry->seen << step | 1 : 1;
+		break;
+	case SEQUEL_RESTART:
+		row->restarts++;
+		entry->seen = UINT64_MAX;
+		entry->generation = generation_new(exporters);
+		break;
+	}
+	row->sequence = sequence;
+	row->uptime_ms = uptime_ms;
+}
+
+struct exporters_entry *
+exporters_datagram(struct exporters *exporters, const struct addr *agent, uint32_t sub_agent,
+    const struct addr *from, uint32_t sequence, uint32_t uptime_ms, size_t bytes,
+    struct instant now)
+{
+	uint64_t hash = hash_agent(exporters, agent, sub_agent);
+	uint32_t base = ((uint32_t)hash & exporters->set_mask) * ROW_WAYS;
+	struct exporters_entry *entry = NULL;
+	for (uint32_t i = base; i < base + ROW_WAYS; i++) {
+		const struct exporters_row *row = &exporters->entries[i].row;
+		if (exporters->tags[i] == hash && row->sub_agent == sub_agent &&
+		    addr_equal(&row->agent, agent)) {
+			entry = &exporters->entries[i];
+			break;
+		}
+	}
+	if (entry != NULL) {
+		entry_open(entry);
+		follow(exporters, entry, sequence, uptime_ms);
+	} else {
+		entry = entry_take(exporters, base, now);
+		entry_open(entry);
+		exporters->tags[entry->number] = hash;
+		memset(&entry->row, 0, sizeof entry->row);
+		entry->row.agent = *agent;
+		entry->row.sub_agent = sub_agent;
+		entry->row.sequence = sequence;
+		entry->row.uptime_ms = uptime_ms;
+		entry->row.first = now;
+		/* What was sent before it was known is not lost, and not late. */
+		entry->seen = UINT64_MAX;
+		entry->generation = generation_new(exporters);
+	}
+	struct exporters_row *row = &entry->row;
+	row->from = *from;
+	row->last = now;
+	row->datagrams++;
+	row->bytes += bytes;
+	return entry;
+}
+
+static struct source *
+source_take(struct source *set)
+{
+	struct source *oldest = set;
+	for (unsigned i = 0; i < SOURCE_WAYS; i++) {
+		if (set[i].generation == 0)
+			return &set[i];
+		if (set[i].turn < oldest->turn)
+			oldest = &set[i];
+	}
+	return oldest;
+}
+
+void
+exporters_sample(struct exporters *exporters, struct exporters_entry *entry, uint32_t source_type,
+    uint32_t source_index, uint32_t sequence, uint32_t sampling_rate, uint32_t drops)
+{
+	struct exporters_row *row = &entry->row;
+	row->sampling_rate = sampling_rate;
+	uint64_t id = (uint64_t)source_type << 32 | source_index;
+	uint64_t hash =
+	    mix(id + exporters->seed, (uint64_t)entry->number << 32 | entry->generation);
+	struct source *set =
+	    exporters->sources + (size_t)((uint32_t)hash & exporters->source_mask) * SOURCE_WAYS;
+	exporters->turn++;
+	for (unsigned i = 0; i < SOURCE_WAYS; i++) {
+		struct source *source = &set[i];
+		if (source->index != source_index || source->type != source_type ||
+		    source->entry != entry->number || source->generation != entry->generation)
+			continue;
+		uint32_t step = sequence - source->sequence, dropped = drops - source->drops;
+		source->turn = exporters->turn;
+		if ((int32_t)step > 0) {
+			if (step < SOURCE_GAP_MAX)
+				row->samples_lost += step - 1;
+			if (dropped < SOURCE_GAP_MAX)
+				row->declared_drops += dropped;
+		} else if ((int32_t)step > -WINDOW) {
+			/* It came late, and was counted as lost; the same one twice was not. */
+			if (step != 0 && row->samples_lost > 0)
+				row->samples_lost--;
+			return;
+		}
+		source->sequence = sequence;
+		source->drops = drops;
+		return;
+	}
+	*source_take(set) = (struct source){
+	    .entry = entry->number,
+	    .generation = entry->generation,
+	    .type = source_type,
+	    .index = source_index,
+	    .sequence = sequence,
+	    .drops = drops,
+	    .turn = exporters->turn,
+	};
+}
+
+void
+exporters_close(
+    struct exporters_entry *entry, uint32_t samples, uint32_t rejects, uint32_t sightings)
+{
+	entry->row.samples += samples;
+	entry->row.rejects += rejects;
+	entry->row.sightings += sightings;
+	unsigned version = atomic_load_explicit(&entry->version, memory_order_relaxed);
+	atomic_store_explicit(&entry->version, version + 1, memory_order_release);
+}
+
+void
+exporters_prefetch(const struct exporters *exporters, const struct addr *agent, uint32_t sub_agent)
+{
+	uint64_t hash = hash_agent(exporters, agent, sub_agent);
+	__builtin_prefetch(&exporters->tags[((uint32_t)hash & exporters->set_mask) * ROW_WAYS]);
+}
+
+/* False: it changed meanwhile, or was never used. */
+static bool
+row_copy(const struct exporters_entry *entry, struct exporters_row *ret_row)
+{
+	unsigned before = atomic_load_explicit(&entry->version, memory_order_acquire);
+	if (before == 0 || (before & 1) != 0)
+		return false;
+	memcpy(ret_row, &entry->row, sizeof *ret_row);
+	atomic_thread_fence(memory_order_acquire);
+	return atomic_load_explicit(&entry->version, memory_order_relaxed) == before;
+}
+
+void
+exporters_each(const struct exporters *exporters,
+    void (*each)(void *user, const struct exporters_row *row), void *user)
+{
+	size_t rows = ((size_t)exporters->set_mask + 1) * ROW_WAYS;
+	for (size_t i = 0; i < rows; i++) {
+		const struct exporters_entry *entry = &exporters->entries[i];
+		struct exporters_row row;
+		if (atomic_load_explicit(&entry->version, memory_order_relaxed) == 0)
+			continue;
+		/* A change takes a microsecond; a thread that was put to sleep in one is passed
+		 * over. */
+		for (unsigned tries = 0; tries < 1000; tries++) {
+			if (row_copy(entry, &row)) {
+				each(user, &row);
+				break;
+			}
+		}
+	}
+}
+
+uint64_t
+exporters_count(const struct exporters *exporters)
+{
+	return atomic_load_explicit(&exporters->count, memory_order_relaxed);
+}
+
+uint64_t
+exporters_evicted(const struct exporters *exporters)
+{
+	return atomic_load_explicit(&exporters->evicted, memory_order_relaxed);
+}
+
+size_t
+exporters_bytes(const struct exporters *exporters)
+{
+	size_t rows = ((size_t)exporters->set_mask + 1) * ROW_WAYS;
+	return sizeof *exporters + rows * (sizeof(struct exporters_entry) + sizeof(uint64_t)) +
+	       ((size_t)exporters->source_mask + 1) * SOURCE_WAYS * sizeof(struct source);
+}

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The receiver as a whole: real sockets on loopback, real threads, sightings out. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "controller/match/slot.h"
+#include "controller/receive/receiver.h"
+#include "tests/support/forge.h"
+
+#define DEADLINE_MS 10000
+
+struct taken {
+	size_t count;
+	struct sighting last;
+};
+
+static struct table *
+table_of(const char *const *prefixes, size_t count)
+{
+	struct table_entry entries[8];
+	memset(entries, 0, sizeof entries);
+	for (size_t i = 0; i < count; i++) {
+		assert_int_equal(prefix_parse(prefixes[i], &entries[i].prefix, NULL), 0);
+		entries[i].feed = 2;
+		entries[i].line = (uint32_t)i + 1;
+	}
+	struct table *table;
+	assert_int_equal(table_new(entries, count, &table), 0);
+	return table;
+}
+
+static struct slot *
+slot_of_test(void)
+{
+	static const char *const listed[] = {"198.51.100.0/24", "2001:db8:bad::/48"};
+	static const char *const local[] = {"10.0.0.0/8", "2001:db8:1::/48"};
+	struct slot *slot;
+	assert_int_equal(slot_new(&slot), 0);
+	assert_int_equal(slot_publish(slot, table_of(listed, 2), table_of(local, 2)), 0);
+	return slot;
+}
+
+static struct receiver *
+receiver_of_test(const struct slot *slot, const struct receiver_conf *conf)
+{
+	char error[RECEIVER_ERROR_MAX];
+	struct receiver *receiver = NULL;
+	struct receiver_listen listen = {.port = 0};
+	struct receiver_conf whole = *conf;
+	assert_int_equal(addr_parse("127.0.0.1", &listen.addr), 0);
+	whole.listens = &listen;
+	whole.listen_count = 1;
+	whole.socket_buffer = 1 << 20;
+	if (receiver_new(&whole, slot, error, &receiver) < 0)
+		fail_msg("%s", error);
+	assert_int_equal(receiver_start(receiver), 0);
+	return receiver;
+}
+
+static void
+send_to(const struct receiver *receiver, const struct forge *forge)
+{
+	struct sockaddr_in to = {
+	    .sin_family = AF_INET,
+	    .sin_port = htons(receiver_port(receiver, 0)),
+	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	assert_true(fd >= 0);
+	assert_int_equal(
+	    sendto(fd, forge->bytes, forge->length, 0, (struct sockaddr *)&to, sizeof to),
+	    forge->length);
+	close(fd);
+}
+
+static void
+take(void *user, const struct sighting *sighting)
+{
+	struct taken *taken = user;
+	taken->count++;
+	taken->last = *sighting;
+}
+
+static void
+wait_sightings(struct receiver *receiver, struct taken *taken, size_t count)
+{
+	while (taken->count < count) {
+		struct pollfd poll_fd = {.fd = receiver_fd(receiver), .events = POLLIN};
+		assert_int_equal(poll(&poll_fd, 1, DEADLINE_MS), 1);
+		receiver_drain(receiver, take, taken, 2);
+	}
+}
+
+static struct receiver_stats
+wait_datagrams(const struct receiver *receiver, uint64_t count)
+{
+	struct receiver_stats stats;
+	for (int i = 0; i < DEADLINE_MS; i++) {
+		receiver_stats(receiver, &stats);
+		if (stats.datagrams >= count)
+			return stats;
+		poll(NULL, 0, 1);
+	}
+	fail_msg("%lu datagrams came of %lu", (unsigned long)stats.datagrams, (unsigned long)count);
+	return stats;
+}
+
+/* Two packets: to a listed host, and to one that isn't. */
+static void
+forge_two(struct forge *forge, const char *agent, uint32_t sequence)
+{
+	static struct forge packet;
+	packet.length = 0;
+	forge_ethernet(&packet, 0x8100);
+	forge_vlan(&packet, 12, 0x0800);
+	forge_ipv4(&packet, "10.1.0.2", "198.51.100.9", 6);
+	forge_tcp(&packet, 40000, 443, 0x02);
+	forge_datagram(forge, agent, sequence, sequence * 1000, 2);
+	forge_sample(forge, sequence * 2, &packet);
+	packet.length = 0;
+	forge_ethernet(&packet, 0x0800);
+	forge_ipv4(&packet, "10.1.0.2", "192.0.2.1", 17);
+	forge_udp(&packet, 53, 53);
+	forge_sample(forge, sequence * 2 + 1, &packet);
+}
+
+static void
+a_listed_host_is_sighted(void **state)
+{
+	(void)state;
+	static struct forge forge;
+	char text[ADDR_TEXT_MAX];
+	struct slot *slot = slot_of_test();
+	struct receiver_conf conf = {.threads = 2};
+	struct receiver *receiver = receiver_of_test(slot, &conf);
+	struct taken taken = {0};
+	forge_two(&forge, "192.0.2.250", 1);
+	send_to(receiver, &forge);
+	wait_sightings(receiver, &taken, 1);
+	const struct sighting *s = &taken.last;
+	assert_string_equal(addr_format(&s->exporter, text), "192.0.2.250");
+	assert_string_equal(addr_format(&s->from, text), "127.0.0.1");
+	assert_string_equal(addr_format(&s->local, text), "10.1.0.2");
+	assert_string_equal(addr_format(&s->remote, text), "198.51.100.9");
+	assert_true(s->outbound && s->has_ports && !s->inner);
+	assert_int_equal(s->local_port, 40000);
+	assert_int_equal(s->remote_port, 443);
+	assert_int_equal(s->proto, 6);
+	assert_int_equal(s->tcp_flags, 2);
+	assert_int_equal(s->vlan, 12);
+	assert_int_equal(s->sampling_rate, 1000);
+	assert_int_equal(s->input, 3);
+	assert_int_equal(s->output, 4);
+	assert_int_equal(s->frame_length, 14 + 4 + 20 + 20 + 4);
+	assert_int_equal(s->header_length, 14 + 4 + 20 + 20);
+	assert_int_equal(s->header_protocol, 1);
+	assert_int_equal(s->header[12], 0x81);
+	assert_int_equal(s->entry_count, 1);
+	assert_int_equal(s->entries[0].feed, 2);
+	assert_int_equal(s->entries[0].line, 1);
+	assert_int_equal(s->feed_version, 1);
+	struct receiver_stats stats = wait_datagrams(receiver, 1);
+	assert_int_equal(stats.seen.sflow.types[SFLOW_FLOW], 2);
+	assert_int_equal(stats.seen.sightings, 1);
+	assert_int_equal(stats.seen.pairs, 2);
+	assert_int_equal(stats.exporters, 1);
+	receiver_free(&receiver);
+	slot_free(&slot);
+}
+
+static void
+a_new_table_counts_at_once(void **state)
+{
+	(void)state;
+	static const char *const listed[] = {"192.0.2.1"};
+	static struct forge forge;
+	char text[ADDR_TEXT_MAX];
+	struct slot *slot = slot_of_test();
+	struct receiver_conf conf = {.threads = 2};
+	struct receiver *receiver = receiver_of_test(slot, &conf);
+	/* The threads sit in a receive that blocks: the swap must not wait for them. */
+	assert_int_equal(slot_publish(slot, table_of(listed, 1), NULL), 0);
+	struct taken taken = {0};
+	forge_two(&forge, "192.0.2.250", 1);
+	send_to(receiver, &forge);
+	wait_sightings(receiver, &taken, 1);
+	assert_string_equal(addr_format(&taken.last.remote, text), "192.0.2.1");
+	assert_int_equal(taken.last.feed_version, 2);
+	receiver_free(&receiver);
+	slot_free(&slot);
+}
+
+struct found {
+	unsigned rows;
+	struct exporters_row last;
+};
+
+static void
+found_one(void *user, const struct exporters_row *row)
+{
+	struct found *found = user;
+	found->rows++;
+	found->last = *row;
+}
+
+static void
+one_exporter_stays_with_one_thread(void **state)
+{
+	(void)state;
+	static struct forge forge;
+	struct slot *slot = slot_of_test();
+	struct receiver_conf conf = {.threads = 4};
+	struct receiver *receiver = receiver_of_test(slot, &conf);
+	/* Each comes from another UDP port, as if through relays: only the payload tells. */
+	for (uint32_t i = 1; i <= 32; i++) {
+		forge_two(&forge, i % 2 ? "192.0.2.250" : "2001:db8::250", (i + 1) / 2);
+		send_to(receiver, &forge);
+	}
+	wait_datagrams(receiver, 32);
+	struct found found = {0};
+	receiver_exporters(receiver, found_one, &found);
+	assert_int_equal(found.rows, 2);
+	assert_int_equal(found.last.datagrams, 16);
+	assert_int_equal(found.last.lost, 0);
+	assert_int_equal(found.last.samples, 32);
+	assert_int_equal(found.last.sightings, 16);
+	assert_int_equal(found.last.sampling_rate, 1000);
+	receiver_free(&receiver);
+	slot_free(&slot);
+}
+
+static void
+a_full_ring_drops_and_counts(void **state)
+{
+	(void)state;
+	static struct forge forge;
+	struct slot *slot = slot_of_test();
+	struct receiver_conf conf = {.threads = 1, .ring_slots = 4};
+	struct receiver *receiver = receiver_of_test(slot, &conf);
+	for (uint32_t i = 1; i <= 10; i++) {
+		forge_two(&forge, "192.0.2.250", i);
+		send_to(receiver, &forge);
+	}
+	struct receiver_stats stats = wait_datagrams(receiver, 10);
+	assert_int_equal(stats.ring_drops, 6);
+	assert_int_equal(stats.seen.sightings, 4);
+	struct taken taken = {0};
+	/* Two at a time: the descriptor stays readable while some are left. */
+	wait_sightings(receiver, &taken, 4);
+	assert_int_equal(receiver_drain(receiver, take, &taken, 10), 0);
+	struct pollfd poll_fd = {.fd = receiver_fd(receiver), .events = POLLIN};
+	assert_int_equal(poll(&poll_fd, 1, 0), 0);
+	receiver_free(&receiver);
+	slot_free(&slot);
+}
+
+static void
+sources_not_on_the_allow_list_are_refused(void **state)
+{
+	(void)state;
+	static struct forge forge;
+	struct slot *slot = slot_of_test();
+	struct prefix allow;
+	assert_int_equal(prefix_parse("192.0.2.0/24", &allow, NULL), 0);
+	struct receiver_conf conf = {.threads = 1, .allow = &allow, .allow_count = 1};
+	struct receiver *receiver = receiver_of_test(slot, &conf);
+	forge_two(&forge, "192.0.2.250", 1);
+	send_to(receiver, &forge);
+	struct receiver_stats stats = wait_datagrams(receiver, 1);
+	assert_int_equal(stats.refused_source, 1);
+	assert_int_equal(stats.seen.sflow.types[SFLOW_FLOW], 0);
+	receiver_free(&receiver);
+	slot_free(&slot);
+}
+
+static void
+an_address_in_use_is_said(void **state)
+{
+	(void)state;
+	char error[RECEIVER_ERROR_MAX];
+	struct slot *slot = slot_of_test();
+	struct receiver_conf conf = {.threads = 1};
+	struct receiver *first = receiver_of_test(slot, &conf), *second = NULL;
+	struct receiver_listen listen = {.port = receiver_port(first, 0)};
+	assert_int_equal(addr_parse("127.0.0.1", &listen.addr), 0);
+	conf.listens = &listen;
+	conf.listen_count = 1;
+	assert_int_equal(receiver_new(&conf, slot, error, &second), -EADDRINUSE);
+	assert_non_null(strstr(error, "127.0.0.1 port "));
+	receiver_free(&first);
+	slot_free(&slot);
+}
+
+static void
+rubbish_is_counted_and_the_next_one_read(void **state)
+{
+	(void)state;
+	static struct forge forge;
+	struct slot *slot = slot_of_test();
+	struct receiver_conf conf = {.threads = 2};
+	struct receiver *receiver = receiver_of_test(slot, &conf);
+	forge.length = 0;
+	send_to(receiver, &forge);
+	forge_8(&forge, 5);
+	send_to(receiver, &forge);
+	forge_datagram(&forge, "192.0.2.250", 1, 1, 0);
+	forge_patch32(&forge, 0, 4);
+	send_to(receiver, &forge);
+	wait_datagrams(receiver, 3);
+	struct taken taken = {0};
+	forge_two(&forge, "192.0.2.250", 1);
+	send_to(receiver, &forge);
+	wait_sightings(receiver, &taken, 1);
+	struct receiver_stats stats = wait_datagrams(receiver, 4);
+	assert_int_equal(stats.seen.sflow.rejects[SFLOW_REJECT_SHORT], 2);
+	assert_int_equal(stats.seen.sflow.rejects[SFLOW_REJECT_VERSION], 1);
+	receiver_free(&receiver);
+	slot_free(&slot);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_listed_host_is_sighted),
+	    cmocka_unit_test(a_new_table_counts_at_once),
+	    cmocka_unit_test(one_exporter_stays_with_one_thread),
+	    cmocka_unit_test(a_full_ring_drops_and_counts),
+	    cmocka_unit_test(sources_not_on_the_allow_list_are_refused),
+	    cmocka_unit_test(an_address_in_use_is_said),
+	    cmocka_unit_test(rubbish_is_counted_and_the_next_one_read),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
