@@ -16,6 +16,7 @@
 	X(14, NOT_PERMITTED, "not permitted on this socket")                                       \
 	X(15, TOO_LARGE, "the message is too large")                                               \
 	X(16, VERSION, "the other side speaks a version this one does not")                        \
+	X(17, BUSY, "too busy for it now; try again in a while")                                   \
 	X(20, FROZEN, "frozen: nothing new is captured")                                           \
 	X(21, RELEASED, "the switch is released: it holds nothing")                                \
 	X(22, LIMIT_RULES, "the switch's rule slots are taken")                                    \
