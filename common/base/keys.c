@@ -63,8 +63,8 @@ keys_fingerprint(const uint8_t public_key[KEYS_SIZE], char text[KEYS_FINGERPRINT
 	uint8_t hash[crypto_generichash_BYTES_MIN];
 
 	crypto_generichash(hash, sizeof hash, public_key, KEYS_SIZE, NULL, 0);
-	snprintf(text, KEYS_FINGERPRINT_MAX, "%02x%02x-%02x%02x-%02x%02x-%02x%02x", hash[0], hash[1],
-	    hash[2], hash[3], hash[4], hash[5], hash[6], hash[7]);
+	snprintf(text, KEYS_FINGERPRINT_MAX, "%02x%02x-%02x%02x-%02x%02x-%02x%02x", hash[0],
+	    hash[1], hash[2], hash[3], hash[4], hash[5], hash[6], hash[7]);
 	return text;
 }
 
@@ -84,7 +84,9 @@ keys_load(const char *path, struct keys_pair *ret_pair, char *error, size_t size
 		r = keys_from_secret(secret, ret_pair);
 	if (r < 0)
 		snprintf(error, size,
-		    "%s: holds no key; one line of 44 characters, as finderscopectl genkey prints it", path);
+		    "%s: holds no key; one line of 44 characters, as finderscopectl genkey prints "
+		    "it",
+		    path);
 	sodium_memzero(text, sizeof text);
 	sodium_memzero(secret, sizeof secret);
 	return r;

@@ -82,8 +82,8 @@ seal_close(const struct seal *seal, enum seal_direction direction, const struct 
 }
 
 int
-seal_sender(const uint8_t *message, size_t size, enum seal_direction direction,
-    const uint8_t **ret_key)
+seal_sender(
+    const uint8_t *message, size_t size, enum seal_direction direction, const uint8_t **ret_key)
 {
 	if (size < SEAL_OVERHEAD || size > SEAL_MESSAGE_MAX || memcmp(message, "FS\x01", 3) != 0 ||
 	    message[3] != direction)
