@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "agent/main/link.h"
+
+#include <errno.h>
+#include <nanomsg/nn.h>
+#include <nanomsg/reqrep.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/main/desired.h"
+#include "common/base/seal.h"
+
+#define SILENCE_NS (30 * CLK_S)
+#define FIRST_NS (5 * CLK_S) /* until another pinned key is tried, while none ever answered */
+#define GAP_NS (5 * CLK_MS)  /* between requests that nothing but our own news causes */
+#define LAZY_NS (2 * CLK_S)  /* how long news that are not urgent wait for a request to go with */
+#define APPLY_NS (1 * CLK_S) /* how long a whole generation may take to apply before we poll on */
+#define CHALLENGES 8 /* in a row, then a pause: two agents with one key must not burn a core */
+#define CHALLENGE_PAUSE_NS CLK_S
+#define RESEND_MS 15000
+#define RECONNECT_MS 100
+#define RECONNECT_MAX_MS 2000
+
+struct link {
+	struct link_conf conf;
+	struct link_events events;
+	void *user;
+	struct seal seal;
+	size_t key_index;
+	int socket, fd;
+	unsigned generation;
+	uint8_t own[SEAL_TOKEN], peer[SEAL_TOKEN]; /* peer is zero until the controller gave one */
+	uint64_t counter;
+	bool outstanding, said_hello, connected, ever;
+	struct instant sent, heard;
+	unsigned challenges;
+	struct instant not_before; /* no request earlier */
+	struct desired desired;
+	uint64_t acked;
+	uint16_t ack_code;
+	char ack_text[ORDER_TEXT_MAX];
+	bool must_ack; /* a whole generation waits to be applied */
+	struct instant apply_until;
+	struct holding *holdings;
+	size_t holding_count, next_holding;
+	uint64_t report, carried; /* versions: of the report, in the open request */
+	uint64_t told, reported;
+	bool pending, urgent, round_done;
+	struct instant pending_since;
+	uint16_t rules;
+	uint64_t bps;
+	bool released;
+	struct link_counters counters;
+	struct agent_request request;
+	struct agent_reply reply;
+	uint8_t plain[SEAL_MESSAGE_MAX], message[SEAL_MESSAGE_MAX];
+};
+
+static void
+close_socket(struct link *link)
+{
+	if (link->socket >= 0)
+		nn_close(link->socket);
+	link->socket = link->fd = -1;
+}
+
+/* The session starts anew: another token, so that nothing of an old one can be meant. */
+static int
+open_socket(struct link *link, struct instant now)
+{
+	int most = SEAL_MESSAGE_MAX, resend = RESEND_MS, first = RECONNECT_MS,
+	    last = RECONNECT_MAX_MS;
+	size_t size = sizeof link->fd;
+
+	close_socket(link);
+	link->generation++;
+	seal_token(link->own);
+	memset(link->peer, 0, sizeof link->peer);
+	link->outstanding = link->said_hello = link->connected = false;
+	link->heard = now;
+	link->socket = nn_socket(AF_SP, NN_REQ);
+	if (link->socket < 0)
+		return -nn_errno();
+	if (nn_setsockopt(link->socket, NN_SOL_SOCKET, NN_RCVMAXSIZE, &most, sizeof most) < 0 ||
+	    nn_setsockopt(link->socket, NN_SOL_SOCKET, NN_RECONNECT_IVL, &first, sizeof first) <
+		0 ||
+	    nn_setsockopt(link->socket, NN_SOL_SOCKET, NN_RECONNECT_IVL_MAX, &last, sizeof last) <
+		0 ||
+	    nn_setsockopt(link->socket, NN_REQ, NN_REQ_RESEND_IVL, &resend, sizeof resend) < 0 ||
+	    nn_getsockopt(link->socket, NN_SOL_SOCKET, NN_RCVFD, &link->fd, &size) < 0 ||
+	    nn_connect(link->socket, link->conf.url) < 0) {
+		int r = -nn_errno();
+
+		close_socket(link);
+		return r;
+	}
+	return 0;
+}
+
+int
+link_new(const struct link_conf *conf, const struct agent_hello *hello,
+    const struct link_events *events, void *user, struct instant now, struct link **ret_link)
+{
+	struct link *link = calloc(1, sizeof *link);
+	int r;
+
+	if (!link)
+		return -ENOMEM;
+	link->conf = *conf;
+	if (link->conf.silence_ns <= 0)
+		link->conf.silence_ns = SILENCE_NS;
+	link->events = *events;
+	link->user = user;
+	link->socket = link->fd = -1;
+	link->request.hello = *hello;
+	desired_init(&link->desired);
+	r = conf->controller_key_count
+		? seal_init(&link->seal, &conf->keys, conf->controller_keys[0])
+		: -EINVAL;
+	if (r == 0)
+		r = open_socket(link, now);
+	if (r < 0) {
+		link_free(&link);
+		return r;
+	}
+	*ret_link = link;
+	return 0;
+}
+
+void
+link_free(struct link **link)
+{
+	struct link *l = *link;
+
+	*link = NULL;
+	if (!l)
+		return;
+	close_socket(l);
+	desired_done(&l->desired);
+	free(l->holdings);
+	sodium_memzero(l, sizeof *l);
+	free(l);
+}
+
+int
+link_fd(const struct link *link)
+{
+	return link->fd;
+}
+
+unsigned
+link_generation(const struct link *link)
+{
+	return link->generation;
+}
+
+/* Takes as many holdings as a message holds, going on where the last one ended. */
+static void
+fill_holdings(struct link *link, struct agent_poll *poll)
+{
+	size_t n = link->holding_count;
+
+	poll->all_holdings = n <= AGENT_MSG_HOLDINGS_MAX;
+	poll->holding_count = 0;
+	link->round_done = poll->all_holdings;
+	if (poll->all_holdings || link->next_holding >= n)
+		link->next_holding = 0;
+	for (; link->next_holding < n && poll->holding_count < AGENT_MSG_HOLDINGS_MAX;
+	     link->next_holding++)
+		poll->holdings[poll->holding_count++] = link->holdings[link->next_holding];
+	if (link->next_holding >= n)
+		link->round_done = true;
+}
+
+static void
+fill_request(struct link *link)
+{
+	struct agent_poll *poll = &link->request.poll;
+
+	link->request.is_hello = !link->connected;
+	poll->acked = link->acked;
+	poll->ack_code = link->ack_code;
+	memcpy(poll->ack_text, link->ack_text, sizeof poll->ack_text);
+	poll->assembling = link->desired.whole ? 0 : link->desired.generation;
+	poll->next_page = link->desired.whole ? 0 : link->desired.next_page;
+	poll->released = link->released;
+	poll->rules = link->rules;
+	poll->bps = link->bps;
+	poll->errors = link->counters.malformed + link->counters.sealed_wrong +
+		       link->counters.stale + link->counters.unreadable;
+	fill_holdings(link, poll);
+}
+
+/* Sending again cancels what is open: its answer, if one comes still, is nobody's. */
+static void
+send_request(struct link *link, struct instant now)
+{
+	struct seal_head head = {.counter = ++link->counter};
+	int n;
+
+	fill_request(link);
+	memcpy(head.from, link->own, SEAL_TOKEN);
+	memcpy(head.to, link->peer, SEAL_TOKEN);
+	n = agent_msg_pack_request(&link->request, link->plain, sizeof link->plain);
+	if (n >= 0)
+		n = seal_close(&link->seal, SEAL_TO_CONTROLLER, &head, link->plain, (size_t)n,
+		    link->message, sizeof link->message);
+	if (n < 0 || nn_send(link->socket, link->message, (size_t)n, NN_DONTWAIT) < 0) {
+		link->not_before = clk_add(now, 100 * CLK_MS);
+		return;
+	}
+	link->carried = link->report;
+	link->outstanding = true;
+	link->said_hello = link->request.is_hello;
+	link->pending = link->urgent = false;
+	link->sent = now;
+	link->not_before = clk_add(now, GAP_NS);
+	link->counters.sent++;
+	link->counters.hellos += link->request.is_hello;
+}
+
+static bool
+take_challenge(struct link *link, const struct seal_head *head, struct instant now)
+{
+	memcpy(link->peer, head->from, SEAL_TOKEN);
+	link->connected = false;
+	/* Generations are a session's own. What is held stays until the first whole one, or its
+	 * lease. */
+	desired_reset(&link->desired);
+	link->acked = 0;
+	link->ack_code = 0;
+	link->ack_text[0] = '\0';
+	link->must_ack = false;
+	if (++link->challenges >= CHALLENGES) {
+		link->challenges = 0;
+		link->not_before = clk_add(now, CHALLENGE_PAUSE_NS);
+	} else {
+		link->not_before = now;
+	}
+	return true;
+}
+
+static void
+take_page(struct link *link, struct instant now)
+{
+	int r = desired_page(&link->desired, &link->reply, link->sent);
+
+	link->not_before = now; /* the next page at once */
+	if (r < 0)
+		link->counters.unreadable++;
+	if (r != 1)
+		return;
+	link->must_ack = true;
+	link->apply_until = clk_add(now, APPLY_NS);
+	if (link->events.orders)
+		link->events.orders(link->user, link->desired.generation, link->desired.orders,
+		    link->desired.count, link->desired.since, link->desired.lease_ms);
+}
+
+static void
+take_reply(struct link *link, const struct seal_head *head, struct instant now)
+{
+	bool first = !link->connected;
+
+	link->heard = now;
+	link->ever = true;
+	link->outstanding = false;
+	link->counters.received++;
+	if (link->reply.kind == AGENT_REPLY_SAY_HELLO) {
+		take_challenge(link, head, now);
+		return;
+	}
+	if (link->reply.kind == AGENT_REPLY_REFUSED) {
+		link->not_before = clk_add(now, 10 * CLK_S);
+		if (link->events.refused)
+			link->events.refused(link->user, link->reply.code, link->reply.text);
+		return;
+	}
+	link->connected = true;
+	link->challenges = 0;
+	if (link->round_done && link->carried > link->told) {
+		link->told = link->carried;
+	}
+	link->reported += link->round_done;
+	if (first && link->events.connected)
+		link->events.connected(link->user);
+	if (link->reply.kind == AGENT_REPLY_PAGE)
+		take_page(link, now);
+	else if (link->reply.kind == AGENT_REPLY_RENEW && link->reply.generation == link->acked &&
+		 link->acked && link->events.renew)
+		link->events.renew(link->user, link->sent, link->reply.lease_ms);
+}
+
+static void
+take(struct link *link, const uint8_t *message, size_t size, struct instant now)
+{
+	struct seal_head head;
+	int n = seal_open(&link->seal, SEAL_TO_AGENT, message, size, &head, link->plain);
+
+	if (n == -EBADMSG) {
+		link->counters.malformed++;
+		return;
+	}
+	if (n < 0) {
+		link->counters.sealed_wrong++;
+		return;
+	}
+	/* An answer counts for the request that is open, of this very session, and for no other. */
+	if (!link->outstanding || head.counter != link->counter ||
+	    sodium_memcmp(head.to, link->own, SEAL_TOKEN) != 0) {
+		link->counters.stale++;
+		return;
+	}
+	if (agent_msg_unpack_reply(link->plain, (size_t)n, &link->reply) < 0) {
+		link->counters.unreadable++;
+		return;
+	}
+	if (link->reply.kind != AGENT_REPLY_SAY_HELLO && link->reply.kind != AGENT_REPLY_REFUSED &&
+	    sodium_memcmp(head.from, link->peer, SEAL_TOKEN) != 0) {
+		link->counters.stale++;
+		return;
+	}
+	take_reply(link, &head, now);
+}
+
+static void
+receive(struct link *link, struct instant now)
+{
+	for (int i = 0; i < 8 && link->socket >= 0; i++) {
+		void *body = NULL;
+		int n = nn_recv(link->socket, &body, NN_MSG, NN_DONTWAIT);
+
+		if (n < 0)
+			return;
+		take(link, body, (size_t)n, now);
+		nn_freemsg(body);
+	}
+}
+
+/* When silence ends the patience: sooner while nobody ever answered and another key is pinned. */
+static struct instant
+patience(const struct link *link)
+{
+	bool another = link->conf.controller_key_count > 1 && !link->ever;
+
+	return clk_add(link->heard,
+	    another && FIRST_NS < link->conf.silence_ns ? FIRST_NS : link->conf.silence_ns);
+}
+
+static void
+reopen(struct link *link, struct instant now)
+{
+	link->key_index = (link->key_index + 1) % link->conf.controller_key_count;
+	seal_init(&link->seal, &link->conf.keys, link->conf.controller_keys[link->key_index]);
+	link->ever = false;
+	link->counters.reopened++;
+	desired_reset(&link->desired);
+	link->acked = 0;
+	link->must_ack = false;
+	open_socket(link, now);
+	link->not_before = now;
+	if (link->events.silent)
+		link->events.silent(link->user);
+}
+
+/* When the next request should go; INT64_MAX: the open one is good. */
+static struct instant
+next_send(const struct link *link)
+{
+	struct instant at = {INT64_MAX};
+
+	if (link->socket < 0)
+		return at;
+	if (!link->outstanding)
+		at = link->must_ack ? link->apply_until : link->not_before;
+	else if (link->pending && link->connected)
+		at = link->urgent ? link->not_before : clk_add(link->pending_since, LAZY_NS);
+	return clk_before(at, link->not_before) ? link->not_before : at;
+}
+
+struct instant
+link_deadline(const struct link *link)
+{
+	struct instant at = next_send(link), other = patience(link);
+
+	return clk_before(other, at) ? other : at;
+}
+
+void
+link_dispatch(struct link *link, struct instant now)
+{
+	receive(link, now);
+	if (!clk_before(now, patience(link)))
+		reopen(link, now);
+	if (!clk_before(now, next_send(link)))
+		send_request(link, now);
+}
+
+void
+link_set_hello(struct link *link, const struct agent_hello *hello, struct instant now)
+{
+	if (memcmp(&link->request.hello, hello, sizeof *hello) == 0)
+		return;
+	link->request.hello = *hello;
+	if (!link->connected)
+		return;
+	/* A token that no session knows makes the controller ask for a hello. */
+	link->connected = false;
+	memset(link->peer, 0, sizeof link->peer);
+	link->outstanding = false;
+	link->not_before = now;
+}
+
+int
+link_report(struct link *link, const struct holding *holdings, size_t count, uint16_t rules,
+    uint64_t bps, bool released, bool urgent, struct instant now)
+{
+	struct holding *copy = reallocarray(link->holdings, count ? count : 1, sizeof *copy);
+
+	if (!copy)
+		return -ENOMEM;
+	if (count)
+		memcpy(copy, holdings, count * sizeof *copy);
+	link->holdings = copy;
+	link->holding_count = count;
+	link->rules = rules;
+	link->bps = bps;
+	link->released = released;
+	link->report++;
+	if (!link->pending)
+		link->pending_since = now;
+	link->pending = true;
+	link->urgent |= urgent;
+	return 0;
+}
+
+uint64_t
+link_reported(const struct link *link)
+{
+	return link->reported;
+}
+
+void
+link_ack(struct link *link, uint64_t generation, int code, const char *text, struct instant now)
+{
+	if (generation != link->desired.generation || !link->desired.whole)
+		return;
+	link->acked = generation;
+	link->ack_code = (uint16_t)code;
+	snprintf(link->ack_text, sizeof link->ack_text, "%s", text ? text : "");
+	link->must_ack = false;
+	link->not_before = now;
+}
+
+bool
+link_is_connected(const struct link *link)
+{
+	return link->connected;
+}
+
+void
+link_counters(const struct link *link, struct link_counters *ret_counters)
+{
+	*ret_counters = link->counters;
+}
