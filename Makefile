@@ -7,6 +7,7 @@
 # make fuzz       the fuzz targets, build/fuzz/ (clang); make fuzz-run gives each FUZZ_SECONDS
 # make deps       installs the Debian packages that the above need
 # make install    into $(DESTDIR)$(prefix)
+# make deb        Debian packages in build/deb
 #
 # SAN=1 builds the same under AddressSanitizer and UBSan in build/san; WERROR=1 makes warnings errors.
 
@@ -70,7 +71,7 @@ LAB_TESTS  := $(patsubst tests/lab/%.c,$(BUILD)/tests/%,$(SRC_LAB))
 BENCHES    := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(SRC_BENCH))
 FUZZERS    := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(SRC_FUZZ))
 
-.PHONY: all deps demo check check-run tests bench fuzz fuzz-run install clean
+.PHONY: all deps demo check check-run tests bench fuzz fuzz-run install deb clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -148,9 +149,27 @@ fuzz-run: fuzz
 	@TEST_DATA=$(TEST_DATA) tests/fuzz/run $(TOP)/fuzzing $(FUZZ_SECONDS)
 
 install: all
-	install -d $(DESTDIR)$(prefix)/sbin $(DESTDIR)$(prefix)/bin
+	install -d $(DESTDIR)$(prefix)/sbin $(DESTDIR)$(prefix)/bin $(DESTDIR)$(sysconfdir)/finderscope
 	install -m 755 $(BUILD)/finderscope-controller $(BUILD)/finderscope-agent $(DESTDIR)$(prefix)/sbin
 	install -m 755 $(BUILD)/finderscopectl $(DESTDIR)$(prefix)/bin
+	install -D -m 644 -t $(DESTDIR)/lib/systemd/system packaging/systemd/*.service
+	install -D -m 644 -t $(DESTDIR)$(prefix)/lib/sysusers.d packaging/sysusers/*.conf
+	install -D -m 644 -t $(DESTDIR)$(prefix)/lib/tmpfiles.d packaging/tmpfiles/*.conf
+	install -D -m 644 -t $(DESTDIR)$(sysconfdir)/logrotate.d packaging/logrotate/*
+	@# A configuration that is there is somebody's work.
+	for conf in controller agent; do \
+	    to=$(DESTDIR)$(sysconfdir)/finderscope/$$conf.conf; \
+	    [ -e $$to ] || [ ! -e packaging/examples/$$conf.conf ] || install -m 644 packaging/examples/$$conf.conf $$to; \
+	done
+	for section in 1 5 8; do \
+	    for page in packaging/man/*.$$section; do \
+	        [ ! -e $$page ] || install -D -m 644 -t $(DESTDIR)$(prefix)/share/man/man$$section $$page; \
+	    done; \
+	done
+
+# build/deb/*.deb. packaging/make-deb build twice: built twice and compared.
+deb:
+	@packaging/make-deb $(TOP)
 
 clean:
 	rm -rf $(TOP)
