@@ -32,7 +32,7 @@ HARDEN   := -fstack-protector-strong $(if $(SAN),,-D_FORTIFY_SOURCE=2) -fPIE
 # pkg-config may not be there yet when this file is read (make deps installs it): asked once, at first use.
 PC_CFLAGS = $(eval PC_CFLAGS := $$(shell pkg-config --cflags libnl-route-3.0 libnl-nf-3.0 libsystemd \
             liburcu-qsbr libprotobuf-c libsodium))$(PC_CFLAGS)
-ALL_CPPFLAGS = -D_GNU_SOURCE -DFINDERSCOPE_VERSION='"$(VERSION)"' -I. -I$(BUILD)/gen $(PC_CFLAGS) $(CPPFLAGS)
+ALL_CPPFLAGS = -D_GNU_SOURCE -DFINDERSCOPE_VERSION='"$(VERSION)"' -I. -isystem $(BUILD)/gen $(PC_CFLAGS) $(CPPFLAGS)
 ALL_CFLAGS = -std=c17 $(CFLAGS) $(WARN) $(SANFLAGS) $(HARDEN) $(call room_cflags,$<)
 ALL_LDFLAGS = $(LDFLAGS) $(SANFLAGS) -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 
@@ -68,6 +68,8 @@ LIB_SUPPORT    := $(BUILD)/libsupport.a
 PROGRAMS   := $(BUILD)/finderscope-controller $(BUILD)/finderscope-agent $(BUILD)/finderscopectl
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(SRC_UNIT))
 LAB_TESTS  := $(patsubst tests/lab/%.c,$(BUILD)/tests/%,$(SRC_LAB))
+# Not tests themselves; scripts in tests/lab run them.
+LAB_TOOLS  := $(patsubst tests/lab/%.c,$(BUILD)/tests/%,$(wildcard tests/lab/tool_*.c))
 BENCHES    := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(SRC_BENCH))
 FUZZERS    := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(SRC_FUZZ))
 
@@ -110,11 +112,14 @@ $(BUILD)/finderscopectl: $(call obj,controller/ctl/main.c) $(LIB_CTL) $(LIB_COMM
 
 TEST_ARCHIVES = $(LIB_SUPPORT) $(LIB_CTL) $(LIB_CONTROLLER) $(LIB_AGENT) $(LIB_COMMON)
 TEST_LIBS = $(LIBS_TEST) $(LIBS_AGENT) $(LIBS_CONTROLLER) $(LIBS_COMMON)
-tests: $(UNIT_TESTS) $(LAB_TESTS)
+tests: $(UNIT_TESTS) $(LAB_TESTS) $(LAB_TOOLS)
 $(BUILD)/tests/test_%: $(BUILD)/obj/tests/unit/test_%.o $(TEST_ARCHIVES)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TEST_LIBS)
 $(BUILD)/tests/lab_%: $(BUILD)/obj/tests/lab/lab_%.o $(TEST_ARCHIVES)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TEST_LIBS)
+$(BUILD)/tests/tool_%: $(BUILD)/obj/tests/lab/tool_%.o $(TEST_ARCHIVES)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TEST_LIBS)
 $(BUILD)/bench/bench_%: $(BUILD)/obj/tests/bench/bench_%.o $(TEST_ARCHIVES)

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A controller that knows one thing: it wants one conversation held on one switch, for as long as
+ * it runs. It is the real controller/agents/ without anybody to decide; tests of the agent alone
+ * drive it with this.
+ *
+ *     tool_hold keys                                       prints a secret key and its public key
+ *     tool_hold URL SECRET_KEY_FILE AGENT_KEY LOCAL REMOTE ANALYSER LEASE_MS
+ *
+ * Prints a line for what it hears: "hello", "hold N packets N rules N code N TEXT", "gone".
+ * SIGUSR1: wants nothing any more and goes on; SIGTERM: ends without a word to the switch.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "controller/agents/agents.h"
+
+struct hold_run {
+	struct agents *agents;
+	struct order order;
+	uint32_t lease_ms;
+	enum hold last_hold;
+	uint64_t last_packets;
+};
+
+static volatile sig_atomic_t let_go, ended;
+
+static void
+on_signal(int number)
+{
+	if (number == SIGUSR1)
+		let_go = 1;
+	else
+		ended = 1;
+}
+
+static void
+on_hello(void *user, size_t id, const struct agent_hello *hello, bool again)
+{
+	struct hold_run *run = user;
+
+	(void)hello;
+	(void)again;
+	printf("hello\n");
+	agents_want(run->agents, id, &run->order, let_go ? 0 : 1, run->lease_ms, clk_now());
+}
+
+static void
+on_report(void *user, size_t id, const struct agent_poll *poll)
+{
+	struct hold_run *run = user;
+
+	(void)id;
+	for (unsigned i = 0; i < poll->holding_count; i++) {
+		const struct holding *holding = &poll->holdings[i];
+
+		if (holding->hold == run->last_hold && holding->packets == run->last_packets)
+			continue;
+		run->last_hold = holding->hold;
+		run->last_packets = holding->packets;
+		printf("hold %d packets %llu rules %u code %u %s\n", (int)holding->hold,
+		    (unsigned long long)holding->packets, holding->rules, holding->code,
+		    holding->text);
+	}
+}
+
+static void
+on_gone(void *user, size_t id)
+{
+	(void)user;
+	(void)id;
+	printf("gone\n");
+}
+
+static int
+print_keys(void)
+{
+	struct keys_pair pair;
+	char text[KEYS_TEXT_MAX];
+
+	keys_generate(&pair);
+	printf("%s\n", keys_format(pair.secret_key, text));
+	printf("%s\n", keys_format(pair.public_key, text));
+	return 0;
+}
+
+/* Fills the run's order and the channel's configuration from the words; 0, or 1 when one is wrong.
+ */
+static int
+take_words(char **words, struct hold_run *run, struct agents_conf *conf, struct agents_switch *who)
+{
+	struct addr local, remote;
+	char error[256];
+
+	snprintf(conf->url, sizeof conf->url, "%s", words[0]);
+	if (keys_load(words[1], &conf->keys, error, sizeof error) < 0) {
+		fprintf(stderr, "%s\n", error);
+		return 1;
+	}
+	if (keys_parse(words[2], who->key) < 0 || addr_parse(words[3], &local) < 0 ||
+	    addr_parse(words[4], &remote) < 0 ||
+	    addr_parse(words[5], &run->order.analyser.addr) < 0) {
+		fprintf(stderr, "a key or an address is none\n");
+		return 1;
+	}
+	snprintf(who->name, sizeof who->name, "leaf1");
+	conf->switches = who;
+	conf->switch_count = 1;
+	run->order.capture = 42;
+	run->order.filter = filter_hosts(&local, &remote);
+	run->order.analyser.session = 7;
+	run->order.analyser.erspan_type = 2;
+	run->order.analyser.ttl = 9;
+	run->lease_ms = (uint32_t)strtoul(words[6], NULL, 10);
+	return 0;
+}
+
+static void
+serve(struct hold_run *run)
+{
+	bool gone = false;
+
+	while (!ended) {
+		int64_t wait = clk_diff(agents_deadline(run->agents), clk_now()) / CLK_MS;
+		struct pollfd fd = {.fd = agents_fd(run->agents), .events = POLLIN};
+
+		/* Short enough to notice a signal that came just before. */
+		poll(&fd, 1, wait < 0 ? 0 : wait > 20 ? 20 : (int)wait);
+		agents_dispatch(run->agents, clk_now());
+		if (let_go && !gone) {
+			agents_want(run->agents, 0, NULL, 0, run->lease_ms, clk_now());
+			gone = true;
+		}
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct agents_events events = {
+	    .hello = on_hello, .report = on_report, .gone = on_gone};
+	struct hold_run run = {.agents = NULL};
+	struct agents_conf conf = {.hold_ns = 0};
+	struct agents_switch who;
+	struct sigaction action = {.sa_handler = on_signal};
+	char error[256];
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	memset(&who, 0, sizeof who);
+	if (keys_init() < 0)
+		return 1;
+	if (argc == 2 && strcmp(argv[1], "keys") == 0)
+		return print_keys();
+	if (argc != 8) {
+		fprintf(stderr, "usage: tool_hold keys\n"
+				"       tool_hold URL SECRET_KEY_FILE AGENT_KEY LOCAL REMOTE "
+				"ANALYSER LEASE_MS\n");
+		return 2;
+	}
+	if (take_words(argv + 1, &run, &conf, &who))
+		return 2;
+	sigaction(SIGUSR1, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	if (agents_new(&conf, &events, &run, &run.agents, error, sizeof error) < 0) {
+		fprintf(stderr, "%s\n", error);
+		return 1;
+	}
+	serve(&run);
+	agents_free(&run.agents);
+	return 0;
+}
