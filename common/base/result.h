@@ -54,6 +54,12 @@
 	X(71, COOL_DOWN, "the conversation was captured a short while ago")                        \
 	X(72, NOT_LISTED, "no feed lists the address")                                             \
 	X(73, EXPORTER_UNKNOWN, "the exporter is not configured")                                  \
+	X(74, INBOUND_ONLY, "only the remote side was seen speaking")                              \
+	X(75, MORE_SAMPLES, "more samples are needed")                                             \
+	X(76, NO_POLICY, "no policy takes that feed")                                              \
+	X(77, ALERT_ONLY, "the policy alerts only")                                                \
+	X(78, SHADOW_ONLY, "the policy only says what it would do")                                \
+	X(79, AMBIGUOUS, "the same addresses exist more than once")                                \
 	X(90, INTERNAL, "an internal error")
 
 enum result {
