@@ -22,33 +22,30 @@
 #define FEEDS_TEXT_MAX 256
 #define FEEDS_MAX 4096 /* distinct names in the life of the process */
 
-/* One feed, as the configuration gives it. Zero stands for the preset everywhere; feeds_preset
- * writes them out. */
+/* One feed, as the configuration gives it. Zero stands for the preset; feeds_preset writes it. */
 struct feed_conf {
 	char name[FEEDS_NAME_MAX]; /* letters, digits, - _ . ; unique */
 	char url[FEEDS_URL_MAX];   /* http://, https:// or file:///absolute/path */
 	enum format format;        /* FORMAT_AUTO recognises it */
-	bool allow;          /* an allow-list: its entries silence those of every block list */
-	bool may_be_empty;   /* an empty list is as good as any other */
-	bool may_jump;       /* shrinking by more than half and growing tenfold are as good, too */
-	bool may_be_short;   /* prefixes shorter than /8 (IPv6: /19) are taken */
-	int64_t interval_ns; /* between refreshes; preset 1 h */
-	int64_t floor_ns;    /* the interval is never shorter, back-off and refresh commands apart;
-				preset 60 s,    1 h for spamhaus.org */
-	int64_t timeout_ns;  /* for a whole transfer; preset 120 s */
-	size_t max_bytes;    /* of a body, inflated; preset 256 MiB */
-	size_t max_entries;  /* preset 2,000,000 */
+	bool allow;            /* an allow-list: its entries silence those of every block list */
+	bool may_be_empty;     /* an empty list is as good as any other */
+	bool may_jump;         /* and so is one that shrank by more than half or grew tenfold */
+	bool may_be_short;     /* prefixes shorter than /8 (IPv6: /19) are taken */
+	int64_t interval_ns;   /* between refreshes; preset 1 h */
+	int64_t floor_ns;      /* no interval is shorter; preset 60 s, and 1 h for spamhaus.org */
+	int64_t timeout_ns;    /* for a whole transfer; preset 120 s */
+	size_t max_bytes;      /* of a body, inflated; preset 256 MiB */
+	size_t max_entries;    /* preset 2,000,000 */
 	uint32_t max_silenced; /* allow-lists: block entries that a new version may newly silence;
 				  preset 100 */
 	int score;             /* reputation lists: the least score that counts; preset 1 */
 	int category;          /* reputation lists: this category alone; 0 is any */
-	char header_file[FEEDS_PATH_MAX]; /* lines "Name: value" sent along (API keys); "" is none;
-					     never shown */
-	char ca_file[FEEDS_PATH_MAX];     /* trusted instead of the system's certificates; "" is the
-					     system's */
-	char proxy[FEEDS_URL_MAX];        /* "" is the environment's */
-	char probe_url[FEEDS_URL_MAX]; /* a small text fetched first: when it is as before, the list
-					  is not fetched (Emerging Threats' FWrev); "" is none */
+	char header_file[FEEDS_PATH_MAX]; /* lines "Name: value" sent along (API keys), never
+					     shown; "" is none */
+	char ca_file[FEEDS_PATH_MAX]; /* trusted instead of the system's certificates; "" is none */
+	char proxy[FEEDS_URL_MAX];    /* "" is the environment's */
+	char probe_url[FEEDS_URL_MAX]; /* a small text asked first: as before, and the list is not
+					  fetched (Emerging Threats' FWrev); "" is none */
 };
 
 /* Everything that a reload swaps at once. Pointers are the caller's; all is copied. */
@@ -130,19 +127,22 @@ struct feeds_info {
 	enum format format;      /* as configured; as recognised once there is a list */
 	uint16_t id;             /* what sightings call `feed` */
 	bool allow, loaded, from_cache;
-	uint32_t version; /* counts the list's versions since the cache began; 0: none yet */
+	uint32_t version;          /* counts the list's versions, restarts included; 0: none yet */
 	size_t entries4, entries6; /* in force */
-	size_t lines, bad_lines, masked,
-	    never; /* of that version; `never`: entries inside ranges that never match */
-	int64_t loaded_wall_ns;  /* when that version came from its source; 0 is never */
+	/* Of that version: */
+	size_t lines, bad_lines;
+	size_t masked;           /* had host bits set, which were cleared */
+	size_t never;            /* stand in ranges that never match */
+	size_t short_ones;       /* refused: shorter than /8 or, IPv6, /19 */
+	int64_t loaded_wall_ns;  /* when it came from its source; 0 is never */
 	int64_t checked_wall_ns; /* when the source last answered */
-	int64_t
-	    age_ns; /* of the list in use, since it was last seen good at its source; -1: none */
-	int64_t next_ns;                             /* until the next refresh; 0: under way */
-	unsigned failures;                           /* in a row */
+	int64_t good_wall_ns;    /* when it last said what is in use, or "as before" */
+	int64_t age_ns;    /* since the list in use was last seen good at its source; -1: none */
+	int64_t next_ns;   /* until the next refresh; 0: under way */
+	unsigned failures; /* in a row */
 	uint64_t loads, unchanged, refusals, errors; /* since the start */
 	char last_error[FEEDS_TEXT_MAX];             /* "" since the last success */
-	char bad[FORMAT_BAD_MAX][FORMAT_BAD_TEXT]; /* the first bad lines, "line 17: …"; "" ends */
+	char bad[FORMAT_BAD_MAX][FORMAT_BAD_TEXT];   /* the first bad lines; "" ends */
 };
 
 /* Copies up to `max` rows, in the configuration's order, and returns how many feeds there are. */

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The feed thread's judgement of what came: read, checked, kept, put in force; or refused, and said
+ * so. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "controller/feeds/feeds_part.h"
+#include "controller/feeds/gunzip.h"
+#include "controller/feeds/safety.h"
+#include "controller/feeds/schedule.h"
+
+static uint32_t
+next_random(struct feeds *feeds)
+{
+	/* xorshift64*: nobody's secret, only jitter. */
+	feeds->random ^= feeds->random >> 12;
+	feeds->random ^= feeds->random << 25;
+	feeds->random ^= feeds->random >> 27;
+	return (uint32_t)(feeds->random * UINT64_C(2685821657736338717) >> 32);
+}
+
+/* The source answered, or did not: when it is asked again. Mutex held. */
+static void
+reschedule(struct feeds *feeds, struct feed *feed)
+{
+	feed->due = clk_add(clk_now(), schedule_next(feed->conf.interval_ns, feed->conf.floor_ns,
+					   feed->info.failures, next_random(feeds)));
+	feed->busy = false;
+	feed->confirm = false;
+	feed->whole = false;
+}
+
+static void
+post(struct feeds *feeds, const struct feed *feed, enum feeds_event_kind kind, const char *text,
+    bool from_cache)
+{
+	struct feeds_event event = {.kind = kind, .from_cache = from_cache};
+
+	memcpy(event.feed, feed->conf.name, sizeof event.feed);
+	snprintf(event.text, sizeof event.text, "%s", text);
+	if (feed->list) {
+		event.version = feed->list->version;
+		event.entries4 = feed->list->count4;
+		event.entries6 = feed->list->count6;
+		event.added = feed->list->added;
+		event.removed = feed->list->removed;
+	}
+	feeds_post(feeds, &event);
+}
+
+void
+feeds_take_failure(struct feeds *feeds, struct feed *feed, const char *text)
+{
+	pthread_mutex_lock(&feeds->mutex);
+	snprintf(feed->info.last_error, sizeof feed->info.last_error, "%s", text);
+	feed->info.failures++;
+	feed->info.errors++;
+	reschedule(feeds, feed);
+	pthread_mutex_unlock(&feeds->mutex);
+	post(feeds, feed, FEEDS_FAILED, text, false);
+}
+
+static void
+refuse(struct feeds *feeds, struct feed *feed, const char *why)
+{
+	pthread_mutex_lock(&feeds->mutex);
+	snprintf(feed->info.last_error, sizeof feed->info.last_error, "refused: %.240s", why);
+	feed->info.failures++;
+	feed->info.refusals++;
+	feed->info.checked_wall_ns = clk_wall_ns();
+	reschedule(feeds, feed);
+	pthread_mutex_unlock(&feeds->mutex);
+	post(feeds, feed, FEEDS_REFUSED, why, false);
+}
+
+void
+feeds_take_unchanged(struct feeds *feeds, struct feed *feed)
+{
+	pthread_mutex_lock(&feeds->mutex);
+	feed->info.last_error[0] = '\0';
+	feed->info.failures = 0;
+	feed->info.unchanged++;
+	feed->info.checked_wall_ns = feed->info.good_wall_ns = clk_wall_ns();
+	reschedule(feeds, feed);
+	pthread_mutex_unlock(&feeds->mutex);
+	post(feeds, feed, FEEDS_UNCHANGED, "", false);
+}
+
+/* Limits on the new version. 0, or -EPERM with why, or -ENOMEM. */
+static int
+judge(struct feeds *feeds, const struct feed *feed, const struct feed_list *list,
+    char why[SAFETY_WHY_MAX])
+{
+	struct safety_facts facts = {
+	    .first = feed->list == NULL,
+	    .before = feed->list ? feed->list->count : 0,
+	    .now = list->count,
+	    .max_silenced = feed->conf.max_silenced,
+	    .may_be_empty = feed->conf.may_be_empty,
+	    .may_jump = feed->conf.may_jump,
+	};
+	int r = 0;
+
+	if (feed->conf.allow)
+		r = feeds_build_silenced(feeds, feed->list, list, &facts.silenced);
+	if (r < 0) {
+		snprintf(why, SAFETY_WHY_MAX, "out of memory");
+		return r;
+	}
+	return safety_judge(&facts, why);
+}
+
+/* Body to list; an error in one clause. */
+static int
+read_body(const struct feed *feed, const void *body, size_t size, uint32_t now,
+    struct feed_list **ret_list, char error[FORMAT_ERROR_MAX])
+{
+	struct format_limits limits = {.max_entries = feed->conf.max_entries,
+	    .score = feed->conf.score,
+	    .category = feed->conf.category};
+	struct format_list read;
+	int r = format_read(feed->conf.format, body, size, &limits, &read, error);
+
+	if (r < 0)
+		return r;
+	r = feed_list_new(&read, feed->conf.may_be_short, feed->list, now, ret_list);
+	if (r < 0)
+		snprintf(error, FORMAT_ERROR_MAX, "out of memory for %zu entries", read.count);
+	format_list_done(&read);
+	return r;
+}
+
+/* Puts the list in force. */
+static void
+adopt(struct feeds *feeds, struct feed *feed, struct feed_list *list,
+    const struct feed_cache *about, bool from_cache)
+{
+	struct feed_list *old = feed->list;
+	struct feeds_info *info = &feed->info;
+
+	list->version = about->version;
+	feed->about = *about;
+	pthread_mutex_lock(&feeds->mutex);
+	feed->list = list;
+	info->format = list->format;
+	info->loaded = true;
+	info->from_cache = from_cache;
+	info->version = about->version;
+	info->entries4 = list->count4;
+	info->entries6 = list->count6;
+	info->lines = list->lines;
+	info->bad_lines = list->bad_lines;
+	info->masked = list->masked;
+	info->never = list->never;
+	info->short_ones = list->short_ones;
+	info->loaded_wall_ns = about->loaded_wall_ns;
+	info->checked_wall_ns = info->good_wall_ns = about->loaded_wall_ns;
+	memcpy(info->bad, list->bad, sizeof info->bad);
+	info->loads++;
+	if (!from_cache) {
+		info->failures = 0;
+		info->last_error[0] = '\0';
+		reschedule(feeds, feed);
+	}
+	pthread_mutex_unlock(&feeds->mutex);
+	feed_list_free(&old);
+	feeds->dirty = true;
+}
+
+/* The last good copy; not being able to write it is said and stops nothing. */
+static void
+keep(struct feeds *feeds, const struct feed *feed, const char *body, size_t size)
+{
+	char text[FEEDS_TEXT_MAX];
+	int r;
+
+	if (!feeds->setup->cache_dir)
+		return;
+	r = feed_cache_write(feeds->setup->cache_dir, feed->conf.name, &feed->about, body, size);
+	if (r < 0) {
+		snprintf(text, sizeof text,
+		    "the list is in force, but its copy could not be kept: %s", strerror(-r));
+		post(feeds, feed, FEEDS_FAILED, text, false);
+	}
+}
+
+void
+feeds_take_body(struct feeds *feeds, struct feed *feed, char *body, size_t size,
+    const struct feed_cache *about, bool from_cache)
+{
+	char error[FORMAT_ERROR_MAX], why[SAFETY_WHY_MAX], text[FEEDS_TEXT_MAX] = "";
+	uint32_t now = (uint32_t)(about->loaded_wall_ns / CLK_S);
+	struct feed_list *list = NULL;
+	int r = 0;
+
+	if (gunzip_is(body, size)) {
+		char *plain;
+
+		r = gunzip_body(body, size, feed->conf.max_bytes, &plain, &size, error);
+		free(body);
+		body = r < 0 ? NULL : plain;
+	}
+	if (r == 0)
+		r = read_body(feed, body, size, now, &list, error);
+	if (r < 0) {
+		free(body);
+		feeds_take_failure(feeds, feed, error);
+		return;
+	}
+	r = from_cache || feed->confirm ? 0 : judge(feeds, feed, list, why);
+	if (r < 0) {
+		feed_list_free(&list);
+		free(body);
+		refuse(feeds, feed, why);
+		return;
+	}
+	adopt(feeds, feed, list, about, from_cache);
+	if (!from_cache)
+		keep(feeds, feed, body, size);
+	free(body);
+	if (list->short_ones > 0)
+		snprintf(text, sizeof text,
+		    "%zu prefixes shorter than /%d (IPv6: /%d) refused (may-be-short would take "
+		    "them)",
+		    list->short_ones, SAFETY_SHORT4, SAFETY_SHORT6);
+	post(feeds, feed, FEEDS_LOADED, text, from_cache);
+}
+
+void
+feeds_take_cached(struct feeds *feeds, struct feed *feed)
+{
+	char error[FEED_CACHE_ERROR], *body;
+	struct feed_cache about;
+	size_t size;
+	int r;
+
+	if (!feeds->setup->cache_dir || feed->list)
+		return;
+	r = feed_cache_read(feeds->setup->cache_dir, feed->conf.name, feed->conf.max_bytes, &about,
+	    &body, &size, error);
+	if (r == -ENOENT)
+		return;
+	if (r < 0) {
+		post(feeds, feed, FEEDS_FAILED, error, true);
+		return;
+	}
+	/* A name that has moved to another source: what the old one said is not its list. */
+	if (strcmp(about.url, feed->conf.url) != 0) {
+		free(body);
+		return;
+	}
+	feeds_take_body(feeds, feed, body, size, &about, true);
+}
