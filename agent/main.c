@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * finderscope-agent: the part of Finderscope that runs on a switch. Reads words and configuration,
+ * then becomes one of its processes. Started as root with CAP_NET_ADMIN, CAP_NET_RAW, CAP_SETUID,
+ * CAP_SETGID and CAP_SETPCAP; what each process keeps is in agent/wire/jail.h.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/main/agent.h"
+#include "agent/main/agent_conf.h"
+#include "agent/mirror/mirror.h"
+#include "agent/rules/rules.h"
+#include "common/base/log.h"
+
+#define TASK_WAIT_MS 15000
+
+static const char usage[] =
+    "usage: finderscope-agent [-c FILE] [-n] [-v] [--debug]\n"
+    "       finderscope-agent [-c FILE] --release | --lift | --clean | --check\n"
+    "\n"
+    "  -c, --config FILE  read FILE instead of " AGENT_CONF_PATH "\n"
+    "  -n                 read the configuration, say whether it is good, and end\n"
+    "  -v                 with -n: print it as it was understood\n"
+    "      --check        the same as -n\n"
+    "      --release      take out every mirror rule and take no new ones, also after a restart\n"
+    "      --lift         lift that\n"
+    "      --clean        take out every mirror rule of an agent that is gone\n"
+    "      --debug        log more\n"
+    "      --version      print the version\n";
+
+enum {
+	OPT_RELEASE = 256,
+	OPT_LIFT,
+	OPT_CLEAN,
+	OPT_CHECK,
+	OPT_VERSION,
+	OPT_HELP,
+	OPT_DEBUG,
+	OPT_ROLE,
+	OPT_UID,
+	OPT_GID,
+	OPT_LEVEL
+};
+
+static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+    {"release", no_argument, NULL, OPT_RELEASE}, {"lift", no_argument, NULL, OPT_LIFT},
+    {"clean", no_argument, NULL, OPT_CLEAN}, {"check", no_argument, NULL, OPT_CHECK},
+    {"version", no_argument, NULL, OPT_VERSION}, {"help", no_argument, NULL, OPT_HELP},
+    {"debug", no_argument, NULL, OPT_DEBUG},
+    /* Not for people: how the helpers are started. */
+    {"role", required_argument, NULL, OPT_ROLE}, {"uid", required_argument, NULL, OPT_UID},
+    {"gid", required_argument, NULL, OPT_GID}, {"log-level", required_argument, NULL, OPT_LEVEL},
+    {NULL, 0, NULL, 0}};
+
+struct words {
+	const char *config, *role;
+	int task; /* OPT_RELEASE, OPT_LIFT, OPT_CLEAN; 0: run */
+	bool check, print, version, help;
+	unsigned uid, gid;
+	int level;
+};
+
+static bool
+read_words(int argc, char **argv, struct words *w)
+{
+	int c;
+
+	while ((c = getopt_long(argc, argv, "c:nvh", options, NULL)) != -1)
+		switch (c) {
+		case 'c':
+			w->config = optarg;
+			break;
+		case 'n':
+		case OPT_CHECK:
+			w->check = true;
+			break;
+		case 'v':
+			w->print = true;
+			break;
+		case OPT_RELEASE:
+		case OPT_LIFT:
+		case OPT_CLEAN:
+			w->task = c;
+			break;
+		case OPT_VERSION:
+			w->version = true;
+			break;
+		case 'h':
+		case OPT_HELP:
+			w->help = true;
+			break;
+		case OPT_DEBUG:
+			w->level = LOG_LEVEL_DEBUG;
+			break;
+		case OPT_ROLE:
+			w->role = optarg;
+			break;
+		case OPT_UID:
+			w->uid = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case OPT_GID:
+			w->gid = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case OPT_LEVEL:
+			w->level = atoi(optarg);
+			break;
+		default:
+			return false;
+		}
+	if (optind < argc) {
+		fprintf(stderr,
+		    "finderscope-agent: \"%s\" is one word too many; --help lists them\n",
+		    argv[optind]);
+		return false;
+	}
+	return true;
+}
+
+static void
+print_text(void *user, const char *text)
+{
+	fputs(text, user);
+}
+
+static int
+run_task(const struct agent_conf *conf, int task)
+{
+	enum rules_task what = task == OPT_RELEASE ? RULES_RELEASE
+			       : task == OPT_LIFT  ? RULES_LIFT
+						   : RULES_CLEAN;
+
+	return rules_task(&conf->rules, what, TASK_WAIT_MS) < 0;
+}
+
+/* rules writes here as root without CAP_DAC_OVERRIDE, so the folders are root's. */
+static bool
+make_folder(const char *path)
+{
+	if (mkdir(path, 0755) == 0 || errno == EEXIST)
+		return true;
+	log_errno(LOG_LEVEL_ERROR, errno, "%s cannot be made", path);
+	return false;
+}
+
+static int
+run_agent(const struct words *w)
+{
+	struct agent_conf conf;
+	char error[CONF_ERROR_MAX];
+	int status;
+
+	if (agent_conf_load(w->config, &conf, error) < 0) {
+		fprintf(stderr, "finderscope-agent: %s\n", error);
+		return 1;
+	}
+	if (w->check || w->print) {
+		if (w->print)
+			conf_print(conf.tree, print_text, stdout);
+		status = 0;
+	} else if (geteuid() != 0) {
+		fprintf(stderr,
+		    "finderscope-agent: to be started as root; it gives up what it does "
+		    "not need by itself\n");
+		status = 1;
+	} else if (!make_folder(conf.rules.run_dir) || !make_folder(conf.rules.state_dir))
+		status = 1;
+	else
+		status = w->task ? run_task(&conf, w->task) : agent_main(&conf);
+	agent_conf_done(&conf);
+	return status;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct words w = {.config = AGENT_CONF_PATH, .level = LOG_LEVEL_INFO};
+
+	if (!read_words(argc, argv, &w))
+		return 2;
+	if (w.help || w.version) {
+		printf("%s", w.help ? usage : "finderscope-agent " FINDERSCOPE_VERSION "\n");
+		return 0;
+	}
+	if (w.role && strcmp(w.role, "rules") == 0) {
+		log_init("rules", (enum log_level)w.level);
+		return rules_main();
+	}
+	if (w.role && strcmp(w.role, "mirror") == 0) {
+		log_init("mirror", (enum log_level)w.level);
+		return mirror_main(w.uid, w.gid);
+	}
+	if (w.role) {
+		fprintf(stderr, "finderscope-agent: no role \"%s\"\n", w.role);
+		return 2;
+	}
+	log_init("agent", (enum log_level)w.level);
+	return run_agent(&w);
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The captures that this switch holds: leases and deadlines on the boot clock, counters, brakes.
+ * Pure: `now` and facts in, decisions out as fields of the captures. Owns the captures.
+ */
+#ifndef AGENT_RULES_HELD_H
+#define AGENT_RULES_HELD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uthash.h>
+
+#include "agent/rules/entry.h"
+#include "agent/wire/wire.h"
+#include "common/base/clk.h"
+#include "common/base/order.h"
+
+struct held {
+	uint64_t capture;
+	struct order order;
+	struct addr source; /* of the copies */
+	uint8_t target;     /* enum wire_target */
+	enum hold hold;
+	bool wanted;   /* its rules should be in the kernel */
+	bool deferred; /* left out of the batch in work */
+	bool remake;   /* its rules are to be made anew: another analyser, another source */
+	bool dirty;    /* to be reported */
+	bool synced;   /* the back end took it after its last change */
+	uint16_t code; /* enum result */
+	char text[ORDER_TEXT_MAX];
+	struct instant lease_end, own_end; /* own_end.ns 0: none */
+	struct instant committed;          /* .ns 0: not yet */
+	struct instant moved;              /* when counters last changed */
+	unsigned n_rules, in_kernel;
+	unsigned n_lost; /* how often its rules were put back */
+	struct entry_counters last[FILTER_RULES_MAX], total;
+	uint64_t copied, copied_bytes, dropped;
+	uint64_t rule_bps, bps; /* of the last window: the busiest rule, all rules */
+	UT_hash_handle hh;
+};
+
+struct held_set {
+	struct held *head;
+	size_t n, slots; /* captures; rules they come to */
+};
+
+struct held *held_find(struct held_set *set, uint64_t capture);
+
+/* Adds a checked order, INSTALLING and wanted. NULL when out of memory. The capture must be new. */
+struct held *held_add(
+    struct held_set *set, const struct order *order, uint32_t lease_ms, struct instant now);
+
+/* Takes an order for a capture that is there: limits, end and analyser may change, the filter may
+ * not. False then, and nothing changed. */
+bool held_update(
+    struct held *held, const struct order *order, uint32_t lease_ms, struct instant now);
+
+void held_renew(struct held *held, uint32_t lease_ms, struct instant now);
+
+/* No longer wanted, with a reason. The first reason stays. */
+void held_end(struct held *held, int code, const char *text);
+
+/* Forgets it. */
+void held_remove(struct held_set *set, struct held *held);
+void held_clear(struct held_set *set);
+
+/* Ends what is over by `now`. Returns how many were ended. */
+unsigned held_expire(struct held_set *set, struct instant now);
+
+/* The next instant at which held_expire has something to do; false when there is none. */
+bool held_next(const struct held_set *set, struct instant *ret_at);
+
+/* Takes a rule's counters as read. A counter that is smaller than before began anew. */
+void held_count(struct held *held, unsigned rule, struct entry_counters counters);
+
+/*
+ * After all rules were counted at `now`: rates, limits of packets and bytes, brakes (bits a second;
+ * 0 is none). A rate is taken over the time since the counters last moved: hardware's are copied
+ * every few seconds. Ends what is over; returns how many.
+ */
+unsigned held_brake(
+    struct held_set *set, struct instant now, uint64_t rule_bps, uint64_t switch_bps);
+
+/* What is told of it. */
+struct holding held_report(const struct held *held, struct instant now);
+
+#endif

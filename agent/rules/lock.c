@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "agent/rules/lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define LOCK_FILE "/run/xtables.lock"
+
+int
+lock_open(struct lock *ret_lock)
+{
+	const char *path = getenv("XTABLES_LOCKFILE");
+	int fd = open(
+	    path && path[0] ? path : LOCK_FILE, O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0)
+		return -errno;
+	*ret_lock = (struct lock){.fd = fd, .socket = -1};
+	return 0;
+}
+
+void
+lock_close(struct lock *lock)
+{
+	lock_give(lock);
+	if (lock->fd >= 0)
+		close(lock->fd);
+	lock->fd = -1;
+}
+
+/* iptables 1.4.21 binds this name and waits while another has it. */
+static int
+take_socket(void)
+{
+	struct sockaddr_un name = {.sun_family = AF_UNIX};
+	static const char old_name[] = "xtables";
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	memcpy(name.sun_path + 1, old_name, sizeof old_name - 1);
+	if (bind(fd, (struct sockaddr *)&name,
+		(socklen_t)(offsetof(struct sockaddr_un, sun_path) + sizeof old_name)) < 0) {
+		int r = errno == EADDRINUSE ? -EAGAIN : -errno;
+		close(fd);
+		return r;
+	}
+	return fd;
+}
+
+int
+lock_take(struct lock *lock)
+{
+	if (flock(lock->fd, LOCK_EX | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK || errno == EINTR ? -EAGAIN : -errno;
+	int fd = take_socket();
+	if (fd < 0) {
+		flock(lock->fd, LOCK_UN);
+		return fd;
+	}
+	lock->socket = fd;
+	return 0;
+}
+
+void
+lock_give(struct lock *lock)
+{
+	if (lock->socket < 0)
+		return;
+	close(lock->socket);
+	lock->socket = -1;
+	flock(lock->fd, LOCK_UN);
+}

@@ -1,0 +1,714 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "agent/rules/rules.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <linux/capability.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "agent/rules/accept.h"
+#include "agent/rules/commit.h"
+#include "agent/rules/nflog.h"
+#include "agent/rules/target.h"
+#include "agent/wire/jail.h"
+#include "common/base/log.h"
+#include "common/base/result.h"
+
+#define MESSAGES_A_TURN 512
+#define CONFIG_WAIT_MS 10000
+#define CLEAN_WAIT_MS 5000
+#define STOP_WAIT_NS (10 * CLK_S)
+#define RETRY_FIRST_NS (2 * CLK_MS)
+#define RETRY_MOST_NS (50 * CLK_MS)
+#define CAPTURES_MAX 8192 /* refused ones that wait to be reported among them */
+
+struct rules {
+	struct wire_config config;
+	struct held_set set;
+	struct commit commit;
+	struct target_cache *cache;
+	struct wire_status status;
+	int signal_fd;
+	bool pending;  /* something to commit */
+	bool stopping; /* everything goes, then the process ends */
+	bool mirror_ready;
+	bool status_dirty;
+	int exit_status;
+	struct instant retry_at, lock_since, stop_since, next_tick;
+	int64_t retry_ns;
+	bool blocked; /* main does not take reports at the moment */
+};
+
+/* ---- targets ---- */
+
+static int
+make_target(void *user, const struct held *held, unsigned rule, struct entry_target *ret_target,
+    char error[120])
+{
+	struct rules *r = user;
+	const struct entry_target *cached;
+	char tag[ENTRY_TAG_MAX];
+
+	if (held->target == WIRE_TARGET_NFLOG) {
+		/* The prefix carries the capture to mirror. */
+		target_nflog(
+		    r->config.nflog_group, entry_tag(held->capture, rule, tag), ret_target);
+		return 0;
+	}
+	int e = target_erspan(r->cache, held->order.filter.a.addr.family, &held->source,
+	    &held->order.analyser.addr, held->order.analyser.ttl ? held->order.analyser.ttl : 64,
+	    &cached, error);
+	if (e == 0)
+		*ret_target = *cached;
+	return e;
+}
+
+/* What the machine can do for a family, the setting before the probing. */
+static uint8_t
+probe_target(const struct rules *r, unsigned family)
+{
+	uint8_t forced = r->config.target;
+
+	if ((forced == WIRE_TARGET_AUTO || forced == WIRE_TARGET_ERSPAN) &&
+	    target_in_kernel(family, "ERSPAN"))
+		return WIRE_TARGET_ERSPAN;
+	if ((forced == WIRE_TARGET_AUTO || forced == WIRE_TARGET_NFLOG) && r->mirror_ready &&
+	    target_in_kernel(family, "NFLOG"))
+		return WIRE_TARGET_NFLOG;
+	return WIRE_TARGET_AUTO;
+}
+
+static const char *
+target_name(uint8_t target)
+{
+	static const char *const names[] = {"none", "ERSPAN", "TEE", "NFLOG and mirror"};
+
+	return names[target <= WIRE_TARGET_NFLOG ? target : 0];
+}
+
+/* ---- messages out ---- */
+
+static void
+send_status(struct rules *r)
+{
+	struct wire_msg msg = {.type = WIRE_STATUS, .status = r->status};
+
+	msg.status.slots_used = (uint32_t)r->set.slots;
+	msg.status.commits = r->commit.commits;
+	msg.status.foreign_lost = r->commit.foreign_lost;
+	msg.status.stopped = r->commit.stopped;
+	if (wire_send(WIRE_FD_MAIN, &msg, NULL, 0) == 0)
+		r->status_dirty = false;
+	else
+		r->blocked = true;
+}
+
+static void
+forget_session(const struct held *held)
+{
+	struct wire_msg msg = {.type = WIRE_SESSION_DROP, .drop = {.capture = held->capture}};
+
+	if (held->target == WIRE_TARGET_NFLOG)
+		(void)wire_send(WIRE_FD_PEER, &msg, NULL, 0);
+}
+
+/* Reports what changed; forgets what was reported at its end. */
+static void
+flush(struct rules *r, struct instant now)
+{
+	struct held *held, *next;
+
+	r->blocked = false;
+	HASH_ITER(hh, r->set.head, held, next)
+	{
+		if (!held->dirty)
+			continue;
+		struct wire_msg msg = {.type = WIRE_HOLDING, .holding = held_report(held, now)};
+		if (wire_send(WIRE_FD_MAIN, &msg, NULL, 0) < 0) {
+			r->blocked = true;
+			return;
+		}
+		held->dirty = false;
+		if (held->hold == HOLD_ENDED ||
+		    (held->hold == HOLD_FAILED && held->in_kernel == 0)) {
+			forget_session(held);
+			held_remove(&r->set, held);
+		}
+	}
+	if (r->status_dirty)
+		send_status(r);
+}
+
+/* ---- orders ---- */
+
+static void
+refuse(struct rules *r, struct held *held, int code, const char *text)
+{
+	r->set.slots -= held->n_rules;
+	held->n_rules = 0;
+	held->wanted = false;
+	held->hold = HOLD_FAILED;
+	held->code = (uint16_t)code;
+	held->dirty = true;
+	snprintf(held->text, sizeof held->text, "%s", text);
+	log_notice("capture %" PRIu64 " refused: %s%s%s", held->capture, result_text(code),
+	    text[0] ? ": " : "", text);
+}
+
+static void
+look_at_release(struct rules *r)
+{
+	bool released = state_released(r->config.state_dir);
+
+	if (released == r->status.released)
+		return;
+	r->status.released = released;
+	r->status_dirty = true;
+	log_notice(released
+		       ? "released: everything goes and nothing new is taken until that is lifted"
+		       : "the release is lifted");
+	if (!released)
+		return;
+	for (struct held *held = r->set.head; held; held = held->hh.next)
+		held_end(held, RESULT_END_RELEASED, "");
+	r->pending = true;
+}
+
+static struct addr
+source_for(const struct rules *r, const struct analyser *analyser)
+{
+	struct addr source = analyser->addr.family == 6 ? r->config.source6 : r->config.source4;
+
+	if (!source.family && !accept_route_source(&analyser->addr, &source))
+		memset(&source, 0, sizeof source);
+	return source;
+}
+
+static void
+tell_mirror(struct rules *r, struct held *held)
+{
+	struct wire_msg msg = {.type = WIRE_SESSION,
+	    .session = {.capture = held->capture,
+		.analyser = held->order.analyser,
+		.source = held->source}};
+
+	if (held->target != WIRE_TARGET_NFLOG)
+		return;
+	/* Before the rule is there: its first packet finds the session. */
+	int e = wire_send(WIRE_FD_PEER, &msg, NULL, 0);
+	if (e < 0)
+		refuse(r, held, RESULT_INTERNAL, "the mirror process does not keep up");
+}
+
+static void
+on_put(struct rules *r, const struct wire_put *put, struct instant now)
+{
+	struct addr own[ACCEPT_OWN_MAX];
+	char text[ORDER_TEXT_MAX] = "";
+	struct held *held = held_find(&r->set, put->order.capture);
+
+	look_at_release(r);
+	if (held && held->wanted) {
+		if (!held_update(held, &put->order, put->lease_ms, now))
+			log_warning(
+			    "capture %" PRIu64 " came with another filter; ignored", held->capture);
+		held->dirty = true;
+		if (held->remake) {
+			held->source = source_for(r, &held->order.analyser);
+			held->hold = HOLD_INSTALLING;
+			tell_mirror(r, held);
+			r->pending = true;
+		}
+		return;
+	}
+	if (held || r->set.n >= CAPTURES_MAX)
+		return; /* on its way out, or a flood: main sees no holding and asks again */
+	struct addr source = source_for(r, &put->order.analyser);
+	struct accept_facts facts = {.config = &r->config,
+	    .target4 = r->status.target4,
+	    .target6 = r->status.target6,
+	    .slots = r->status.slots,
+	    .own = own,
+	    .n_own = accept_own_addresses(own, ACCEPT_OWN_MAX)};
+	int code = r->status.released  ? RESULT_RELEASED
+		   : r->commit.stopped ? RESULT_FOREIGN_WRITER
+				       : accept_order(&facts, &r->set, &put->order, &source, text);
+	held = held_add(&r->set, &put->order, put->lease_ms, now);
+	if (!held) {
+		log_error("no memory for capture %" PRIu64, put->order.capture);
+		return;
+	}
+	held->source = source;
+	held->target = put->order.filter.a.addr.family == 6 ? r->status.target6 : r->status.target4;
+	if (code != RESULT_OK) {
+		refuse(r, held, code, text);
+		return;
+	}
+	tell_mirror(r, held);
+	r->pending = true;
+}
+
+static void
+end_all(struct rules *r, int code)
+{
+	for (struct held *held = r->set.head; held; held = held->hh.next)
+		held_end(held, code, "");
+	r->pending = true;
+}
+
+static void
+stop(struct rules *r, int exit_status, struct instant now)
+{
+	if (r->stopping)
+		return;
+	r->stopping = true;
+	r->stop_since = now;
+	r->exit_status = exit_status;
+	end_all(r, RESULT_END_SHUTDOWN);
+}
+
+static void
+on_release(struct rules *r, bool on)
+{
+	int e = state_set_released(r->config.state_dir, on);
+
+	if (e < 0)
+		log_errno(LOG_LEVEL_ERROR, e, "the released flag in %s could not be %s",
+		    r->config.state_dir, on ? "set" : "lifted");
+	if (e < 0 && on)
+		end_all(r, RESULT_END_RELEASED);
+	look_at_release(r);
+	r->status_dirty = true;
+}
+
+static void
+on_main(struct rules *r, const struct wire_msg *msg, struct instant now)
+{
+	struct held *held;
+	struct wire_msg end = {.type = WIRE_LIST_END};
+
+	switch (msg->type) {
+	case WIRE_PUT:
+		on_put(r, &msg->put, now);
+		break;
+	case WIRE_RENEW:
+		for (held = r->set.head; held; held = held->hh.next)
+			if (held->wanted &&
+			    (!msg->renew.capture || msg->renew.capture == held->capture))
+				held_renew(held, msg->renew.lease_ms, now);
+		break;
+	case WIRE_DROP:
+		held = held_find(&r->set, msg->drop.capture);
+		if (held) {
+			held_end(held, msg->drop.code, "");
+			r->pending = true;
+		}
+		break;
+	case WIRE_LIST:
+		for (held = r->set.head; held; held = held->hh.next)
+			held->dirty = true;
+		flush(r, now);
+		(void)wire_send(WIRE_FD_MAIN, &end, NULL, 0);
+		break;
+	case WIRE_RELEASE:
+		on_release(r, msg->release.on);
+		break;
+	case WIRE_STOP:
+		stop(r, 0, now);
+		break;
+	case WIRE_UNSTICK:
+		r->commit.stopped = false;
+		r->status.text[0] = '\0';
+		r->status_dirty = true;
+		break;
+	case WIRE_CONFIG: /* once, at the start */
+	case WIRE_HOLDING:
+	case WIRE_LIST_END:
+	case WIRE_STATUS:
+	case WIRE_SOCKETS:
+	case WIRE_SESSION:
+	case WIRE_SESSION_DROP:
+	case WIRE_COUNTS:
+	case WIRE_LOSSES:
+	case WIRE_TYPE_END:
+		log_warning("a message of type %d from main is out of place; ignored", msg->type);
+		break;
+	}
+}
+
+static void
+on_mirror(struct rules *r, const struct wire_msg *msg)
+{
+	if (msg->type == WIRE_LOSSES) {
+		r->status.mirror_lost = msg->losses.sequence;
+		r->status_dirty = true;
+		return;
+	}
+	struct held *held = held_find(&r->set, msg->counts.capture);
+	if (!held)
+		return;
+	held->copied = msg->counts.copied;
+	held->copied_bytes = msg->counts.bytes;
+	held->dropped = msg->counts.dropped;
+	held->dirty = true;
+}
+
+/* Takes what is there, a bounded number a turn. */
+static void
+drain(struct rules *r, int fd, enum wire_side from, struct instant now)
+{
+	struct wire_msg msg;
+
+	for (int i = 0; i < MESSAGES_A_TURN; i++) {
+		int e = wire_receive(fd, from, &msg, NULL, 0, NULL);
+		if (e == -EAGAIN)
+			return;
+		if (e == -EPIPE) {
+			if (!r->stopping)
+				log_error("%s is gone: taking all rules out and ending",
+				    from == WIRE_FROM_MAIN ? "main" : "mirror");
+			stop(r, 1, now);
+			return;
+		}
+		if (e < 0)
+			log_errno(LOG_LEVEL_WARNING, e, "a message from %s was not good; ignored",
+			    from == WIRE_FROM_MAIN ? "main" : "mirror");
+		else if (from == WIRE_FROM_MAIN)
+			on_main(r, &msg, now);
+		else
+			on_mirror(r, &msg);
+	}
+}
+
+/* ---- the tables ---- */
+
+static void
+finish_removed(struct rules *r)
+{
+	for (struct held *held = r->set.head; held; held = held->hh.next)
+		if (held->hold == HOLD_REMOVING && held->in_kernel == 0) {
+			held->hold = HOLD_ENDED;
+			held->dirty = true;
+		}
+}
+
+static void
+lock_is_taken(struct rules *r, struct instant now)
+{
+	if (!r->lock_since.ns) {
+		r->lock_since = now;
+		r->retry_ns = RETRY_FIRST_NS;
+		r->status.lock_waits++;
+	} else if (r->retry_ns < RETRY_MOST_NS)
+		r->retry_ns *= 2;
+	r->retry_at = clk_add(now, r->retry_ns);
+	if (clk_diff(now, r->lock_since) < r->config.lock_ms * CLK_MS)
+		return;
+	/* Removals wait on; what was to be installed is refused rather than left in the air. */
+	for (struct held *held = r->set.head; held; held = held->hh.next)
+		if (held->wanted && held->hold == HOLD_INSTALLING && !held->in_kernel)
+			refuse(r, held, RESULT_LOCK, "");
+}
+
+static void
+run_commit(struct rules *r, struct instant now)
+{
+	bool was_stopped = r->commit.stopped;
+
+	if (now.ns < r->retry_at.ns)
+		return;
+	int e = commit_run(&r->commit, now, !r->stopping && !r->status.released);
+	if (e == -EAGAIN) {
+		lock_is_taken(r, now);
+		return;
+	}
+	r->lock_since = r->retry_at = (struct instant){0};
+	if (e < 0) {
+		log_errno(LOG_LEVEL_ERROR, e, "%s", r->commit.text);
+		r->retry_at = clk_add(now, 100 * CLK_MS);
+	} else
+		r->pending = false;
+	if (r->commit.stopped && !was_stopped) {
+		log_error("%s; somebody writes the tables without the lock: nothing new is "
+			  "installed until an operator says so",
+		    r->commit.text);
+		snprintf(r->status.text, sizeof r->status.text, "%.*s",
+		    (int)sizeof r->status.text - 1, r->commit.text);
+		r->status_dirty = true;
+	}
+	finish_removed(r);
+}
+
+static void
+put_back(struct rules *r, int missing)
+{
+	log_warning(
+	    "the rules of %d captures were taken out by somebody; putting them back", missing);
+	for (struct held *held = r->set.head; held; held = held->hh.next) {
+		if (!held->wanted || !held->committed.ns || held->in_kernel >= held->n_rules)
+			continue;
+		r->status.fights++;
+		r->status_dirty = true;
+		if (++held->n_lost > r->config.fights) {
+			held_end(held, RESULT_RULES_LOST, "put back too often; giving up");
+			log_error("capture %" PRIu64 ": its rules were lost %u times; giving up",
+			    held->capture, held->n_lost);
+			continue;
+		}
+		held->hold = HOLD_INSTALLING;
+		held->code = RESULT_RULES_LOST;
+		held->dirty = true;
+	}
+	r->pending = true;
+}
+
+/* The look at the counters: brakes, lost rules, what moved. With nothing held it is never due. */
+static void
+tick(struct rules *r, struct instant now)
+{
+	look_at_release(r);
+	int missing = commit_look(&r->commit, now);
+	if (missing < 0) {
+		log_errno(LOG_LEVEL_ERROR, missing, "%s", r->commit.text);
+		return;
+	}
+	for (struct held *held = r->set.head; held; held = held->hh.next) {
+		if (held->bps)
+			held->dirty = true;
+		if (held->total.packets &&
+		    (held->hold == HOLD_IN_KERNEL || held->hold == HOLD_IN_HARDWARE)) {
+			held->hold = HOLD_MIRRORING;
+			held->code = 0;
+			held->dirty = true;
+		}
+	}
+	if (held_brake(&r->set, now, r->config.rule_bps, r->config.switch_bps))
+		r->pending = true;
+	if (missing > 0 && !r->stopping)
+		put_back(r, missing);
+}
+
+/* ---- the process ---- */
+
+static int
+wait_config(struct rules *r)
+{
+	struct pollfd p = {.fd = WIRE_FD_MAIN, .events = POLLIN};
+	struct wire_msg msg;
+
+	if (poll(&p, 1, CONFIG_WAIT_MS) <= 0)
+		return -ETIMEDOUT;
+	int e = wire_receive(WIRE_FD_MAIN, WIRE_FROM_MAIN, &msg, NULL, 0, NULL);
+	if (e == 0 && msg.type != WIRE_CONFIG)
+		e = -EPROTO;
+	if (e == 0)
+		r->config = msg.config;
+	return e;
+}
+
+static void
+give_sockets(struct rules *r)
+{
+	struct wire_msg msg = {.type = WIRE_SOCKETS};
+	int fds[3] = {nflog_open(r->config.nflog_group), nflog_open_gre(4), nflog_open_gre(6)};
+
+	if (fds[0] < 0)
+		log_errno(LOG_LEVEL_WARNING, fds[0],
+		    fds[0] == -EBUSY ? "NFLOG group %u has another listener; set nflog-group"
+				     : "NFLOG group %u cannot be used",
+		    r->config.nflog_group);
+	if (fds[1] >= 0 && fds[2] < 0)
+		fds[2] = dup(fds[1]); /* a machine without IPv6: never sent to */
+	if (fds[0] >= 0 && fds[1] >= 0 && fds[2] >= 0 && wire_send(WIRE_FD_PEER, &msg, fds, 3) == 0)
+		r->mirror_ready = true;
+	for (int i = 0; i < 3; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+}
+
+/* Commits a cleaning, waiting for the lock a bounded time. */
+static int
+clean(struct commit *commit, unsigned wait_ms)
+{
+	struct instant end = clk_add(clk_now(), wait_ms * CLK_MS);
+	unsigned removed = 0;
+	int e;
+
+	while ((e = commit_clean(commit, &removed)) == -EAGAIN && clk_before(clk_now(), end))
+		poll(NULL, 0, 5);
+	if (e < 0)
+		log_errno(LOG_LEVEL_ERROR, e, "rules of ours could not be looked for%s%s",
+		    e == -EAGAIN ? ": the table lock is held by somebody" : ": ",
+		    e == -EAGAIN ? "" : commit->text);
+	else if (removed)
+		log_notice("took out %u rules that nobody accounts for", removed);
+	return e;
+}
+
+static int
+start(struct rules *r)
+{
+	sigset_t signals;
+	int e = wait_config(r);
+
+	if (e < 0) {
+		log_errno(LOG_LEVEL_ERROR, e, "no configuration came from main");
+		return e;
+	}
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	r->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	e = commit_open(&r->commit, &r->config, &r->set, make_target, r);
+	if (e < 0) {
+		log_errno(LOG_LEVEL_ERROR, e, "%s", r->commit.text);
+		return e;
+	}
+	if (r->commit.text[0])
+		log_warning("%s", r->commit.text);
+	e = jail_drop(0, 0, 1ULL << CAP_NET_ADMIN | 1ULL << CAP_NET_RAW);
+	if (e == 0)
+		e = jail_seccomp(JAIL_RULES);
+	if (e < 0) {
+		log_errno(LOG_LEVEL_ERROR, e, "privileges could not be given up");
+		return e;
+	}
+	e = target_cache_new(&r->cache);
+	return r->signal_fd < 0 ? -errno : e;
+}
+
+static void
+probe(struct rules *r)
+{
+	give_sockets(r);
+	r->commit.comments = target_match_in_kernel(4, "comment");
+	r->status = (struct wire_status){.backend = WIRE_BACKEND_NONE,
+	    .target4 = probe_target(r, 4),
+	    .target6 = probe_target(r, 6),
+	    .comments = r->commit.comments,
+	    .released = state_released(r->config.state_dir),
+	    .slots = r->config.max_rules,
+	    .destinations = r->config.max_destinations};
+	r->status_dirty = true;
+	log_info("IPv4 by %s, IPv6 by %s, %s%s", target_name(r->status.target4),
+	    target_name(r->status.target6),
+	    r->commit.comments ? "rules carry a comment" : "rules without comments, by state file",
+	    r->status.released ? ", released" : "");
+}
+
+/* Milliseconds until something is due; -1: only when somebody speaks. */
+static int
+due_in(struct rules *r, struct instant now)
+{
+	struct instant at, first = {INT64_MAX};
+
+	if (held_next(&r->set, &at) && clk_before(at, first))
+		first = at;
+	if (r->pending && clk_before(r->retry_at.ns ? r->retry_at : now, first))
+		first = r->retry_at.ns ? r->retry_at : now;
+	if (r->set.n && clk_before(r->next_tick, first))
+		first = r->next_tick;
+	if (first.ns == INT64_MAX)
+		return -1;
+	int64_t ms = (clk_diff(first, now) + CLK_MS - 1) / CLK_MS;
+	return ms < 0 ? 0 : ms > 60000 ? 60000 : (int)ms;
+}
+
+static bool
+turn(struct rules *r)
+{
+	struct pollfd p[3] = {
+	    {.fd = WIRE_FD_MAIN, .events = (short)(POLLIN | (r->blocked ? POLLOUT : 0))},
+	    {.fd = WIRE_FD_PEER, .events = POLLIN}, {.fd = r->signal_fd, .events = POLLIN}};
+	struct signalfd_siginfo info;
+
+	if (r->stopping) /* a peer that is gone would wake us all the time */
+		p[0].fd = p[1].fd = -1;
+	if (poll(p, 3, due_in(r, clk_now())) < 0 && errno != EINTR) {
+		log_errno(LOG_LEVEL_ERROR, errno, "poll");
+		return false;
+	}
+	struct instant now = clk_now();
+	if (p[2].revents && read(r->signal_fd, &info, sizeof info) == (ssize_t)sizeof info &&
+	    info.ssi_signo != SIGHUP)
+		stop(r, 0, now);
+	if (p[0].revents)
+		drain(r, WIRE_FD_MAIN, WIRE_FROM_MAIN, now);
+	if (p[1].revents)
+		drain(r, WIRE_FD_PEER, WIRE_FROM_MIRROR, now);
+	if (held_expire(&r->set, now))
+		r->pending = true;
+	if (r->set.n == 0)
+		r->next_tick = now;
+	else if (!clk_before(now, r->next_tick)) {
+		tick(r, now);
+		r->next_tick = clk_add(now, r->config.tick_ms * CLK_MS);
+	}
+	if (r->pending)
+		run_commit(r, now);
+	flush(r, now);
+	if (!r->stopping)
+		return true;
+	return r->pending && clk_diff(now, r->stop_since) < STOP_WAIT_NS;
+}
+
+int
+rules_main(void)
+{
+	struct rules *r = calloc(1, sizeof *r);
+
+	if (!r)
+		return 1;
+	if (start(r) < 0)
+		return 1;
+	probe(r);
+	/* Whatever bears our mark now is of a life before this one. */
+	(void)clean(&r->commit, CLEAN_WAIT_MS);
+	send_status(r);
+	while (turn(r))
+		;
+	if (r->pending)
+		log_error("rules of ours may be left: the tables could not be changed for 10 s");
+	int status = r->pending ? 1 : r->exit_status;
+	held_clear(&r->set);
+	commit_close(&r->commit);
+	target_cache_free(&r->cache);
+	free(r);
+	return status;
+}
+
+int
+rules_task(const struct wire_config *config, enum rules_task task, unsigned wait_ms)
+{
+	struct held_set set = {.head = NULL};
+	struct commit commit;
+	int e = 0;
+
+	if (task != RULES_CLEAN)
+		e = state_set_released(config->state_dir, task == RULES_RELEASE);
+	if (e < 0) {
+		log_errno(LOG_LEVEL_ERROR, e, "the released flag in %s could not be changed",
+		    config->state_dir);
+		return e;
+	}
+	if (task == RULES_LIFT)
+		return 0;
+	e = commit_open(&commit, config, &set, NULL, NULL);
+	if (e < 0) {
+		log_errno(LOG_LEVEL_ERROR, e, "%s", commit.text);
+		return e;
+	}
+	e = clean(&commit, wait_ms);
+	commit_close(&commit);
+	return e;
+}
