@@ -92,7 +92,7 @@ $(BUILD)/obj/%.o: %.c | $(GEN_PROTO).h
 	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 $(BUILD)/obj/gen/%.o: $(BUILD)/gen/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
+	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -Wno-cast-qual -c -o $@ $<
 
 $(LIB_COMMON): $(call obj,$(SRC_COMMON)) $(BUILD)/obj/gen/proto/finderscope.pb-c.o
 $(LIB_AGENT): $(call obj,$(SRC_AGENT))

@@ -255,16 +255,18 @@ hello_put(const struct agent_hello *from, Finderscope__Hello *to, Finderscope__I
 int
 agent_msg_pack_request(const struct agent_request *request, uint8_t *buffer, size_t size)
 {
-	Finderscope__Request message = FINDERSCOPE__REQUEST__INIT;
+	Finderscope__Request message;
 	Finderscope__Hello hello;
 	Finderscope__IfAddr addrs[AGENT_MSG_ADDRS_MAX], *addr_rows[AGENT_MSG_ADDRS_MAX];
-	Finderscope__Poll poll = FINDERSCOPE__POLL__INIT;
+	Finderscope__Poll poll;
 	Finderscope__Holding holdings[AGENT_MSG_HOLDINGS_MAX], *rows[AGENT_MSG_HOLDINGS_MAX];
 	const struct agent_poll *from = &request->poll;
 
 	if (from->holding_count > AGENT_MSG_HOLDINGS_MAX ||
 	    (request->is_hello && request->hello.addr_count > AGENT_MSG_ADDRS_MAX))
 		return -EMSGSIZE;
+	finderscope__request__init(&message);
+	finderscope__poll__init(&poll);
 	if (request->is_hello) {
 		hello_put(&request->hello, &hello, addrs, addr_rows);
 		message.hello = &hello;
@@ -292,12 +294,13 @@ agent_msg_pack_request(const struct agent_request *request, uint8_t *buffer, siz
 int
 agent_msg_pack_reply(const struct agent_reply *reply, uint8_t *buffer, size_t size)
 {
-	Finderscope__Reply message = FINDERSCOPE__REPLY__INIT;
+	Finderscope__Reply message;
 	Finderscope__Order orders[AGENT_MSG_ORDERS_MAX], *rows[AGENT_MSG_ORDERS_MAX];
 	Finderscope__Filter filters[AGENT_MSG_ORDERS_MAX];
 
 	if (reply->order_count > AGENT_MSG_ORDERS_MAX)
 		return -EMSGSIZE;
+	finderscope__reply__init(&message);
 	message.kind = (uint32_t)reply->kind;
 	message.code = reply->code;
 	message.text = TEXT(reply->text);

@@ -29,7 +29,7 @@ struct agents_switch {
 };
 
 struct agents_conf {
-	char url[128]; /* "tcp://192.0.2.10:6344", an address of this host, or "tcp://*:6344" */
+	char url[128]; /* "tcp://192.0.2.10:6344" */
 	struct keys_pair keys;                /* the controller's own */
 	const struct agents_switch *switches; /* copied */
 	size_t switch_count;
