@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The socket is a raw one (AF_SP_RAW): a plain NN_REQ of nanomsg 1.1.5 aborts the program when an
+ * answer arrives twice before it was fetched, which a repeat on the way, or a request sent again
+ * while its answer is under way, brings about. So the request's id, sending again and judging
+ * answers are done here, by the sealed counter. That a connection came up is seen from NN_SNDFD,
+ * edge-triggered in an epoll of the link's own.
+ */
 #include "agent/main/link.h"
 
 #include <errno.h>
@@ -8,6 +15,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
 
 #include "agent/main/desired.h"
 #include "common/base/seal.h"
@@ -19,9 +28,11 @@
 #define APPLY_NS (1 * CLK_S) /* how long a whole generation may take to apply before we poll on */
 #define CHALLENGES 8 /* in a row, then a pause: two agents with one key must not burn a core */
 #define CHALLENGE_PAUSE_NS CLK_S
-#define RESEND_MS 15000
+#define RESEND_NS                                                                                  \
+	(15 * CLK_S) /* the same request again, when neither answer nor connection came            \
+		      */
 #define RECONNECT_MS 100
-#define RECONNECT_MAX_MS 2000
+#define RECONNECT_MAX_MS 1000
 
 struct link {
 	struct link_conf conf;
@@ -29,12 +40,12 @@ struct link {
 	void *user;
 	struct seal seal;
 	size_t key_index;
-	int socket, fd;
-	unsigned generation;
+	int socket, epoll;
+	size_t message_size;                       /* of the open request, sealed, in `message` */
 	uint8_t own[SEAL_TOKEN], peer[SEAL_TOKEN]; /* peer is zero until the controller gave one */
 	uint64_t counter;
-	bool outstanding, said_hello, connected, ever;
-	struct instant sent, heard;
+	bool outstanding, connected, ever;
+	struct instant sent, heard, resend;
 	unsigned challenges;
 	struct instant not_before; /* no request earlier */
 	struct desired desired;
@@ -45,8 +56,7 @@ struct link {
 	struct instant apply_until;
 	struct holding *holdings;
 	size_t holding_count, next_holding;
-	uint64_t report, carried; /* versions: of the report, in the open request */
-	uint64_t told, reported;
+	uint64_t reported;
 	bool pending, urgent, round_done;
 	struct instant pending_since;
 	uint16_t rules;
@@ -61,26 +71,36 @@ struct link {
 static void
 close_socket(struct link *link)
 {
+	/* Closing takes the socket's descriptors out of the epoll. */
 	if (link->socket >= 0)
 		nn_close(link->socket);
-	link->socket = link->fd = -1;
+	link->socket = -1;
+}
+
+static int
+watch(struct link *link, int option, uint32_t events)
+{
+	struct epoll_event event = {.events = events, .data = {.u32 = (uint32_t)option}};
+	size_t size = sizeof(int);
+	int fd;
+
+	if (nn_getsockopt(link->socket, NN_SOL_SOCKET, option, &fd, &size) < 0)
+		return -1;
+	return epoll_ctl(link->epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
 /* The session starts anew: another token, so that nothing of an old one can be meant. */
 static int
 open_socket(struct link *link, struct instant now)
 {
-	int most = SEAL_MESSAGE_MAX, resend = RESEND_MS, first = RECONNECT_MS,
-	    last = RECONNECT_MAX_MS;
-	size_t size = sizeof link->fd;
+	int most = SEAL_MESSAGE_MAX, first = RECONNECT_MS, last = RECONNECT_MAX_MS;
 
 	close_socket(link);
-	link->generation++;
 	seal_token(link->own);
 	memset(link->peer, 0, sizeof link->peer);
-	link->outstanding = link->said_hello = link->connected = false;
+	link->outstanding = link->connected = false;
 	link->heard = now;
-	link->socket = nn_socket(AF_SP, NN_REQ);
+	link->socket = nn_socket(AF_SP_RAW, NN_REQ);
 	if (link->socket < 0)
 		return -nn_errno();
 	if (nn_setsockopt(link->socket, NN_SOL_SOCKET, NN_RCVMAXSIZE, &most, sizeof most) < 0 ||
@@ -88,13 +108,12 @@ open_socket(struct link *link, struct instant now)
 		0 ||
 	    nn_setsockopt(link->socket, NN_SOL_SOCKET, NN_RECONNECT_IVL_MAX, &last, sizeof last) <
 		0 ||
-	    nn_setsockopt(link->socket, NN_REQ, NN_REQ_RESEND_IVL, &resend, sizeof resend) < 0 ||
-	    nn_getsockopt(link->socket, NN_SOL_SOCKET, NN_RCVFD, &link->fd, &size) < 0 ||
+	    watch(link, NN_RCVFD, EPOLLIN) < 0 || watch(link, NN_SNDFD, EPOLLIN | EPOLLET) < 0 ||
 	    nn_connect(link->socket, link->conf.url) < 0) {
 		int r = -nn_errno();
 
 		close_socket(link);
-		return r;
+		return r ? r : -ENOMEM;
 	}
 	return 0;
 }
@@ -113,7 +132,8 @@ link_new(const struct link_conf *conf, const struct agent_hello *hello,
 		link->conf.silence_ns = SILENCE_NS;
 	link->events = *events;
 	link->user = user;
-	link->socket = link->fd = -1;
+	link->socket = -1;
+	link->epoll = epoll_create1(EPOLL_CLOEXEC);
 	link->request.hello = *hello;
 	desired_init(&link->desired);
 	r = conf->controller_key_count
@@ -138,6 +158,8 @@ link_free(struct link **link)
 	if (!l)
 		return;
 	close_socket(l);
+	if (l->epoll >= 0)
+		close(l->epoll);
 	desired_done(&l->desired);
 	free(l->holdings);
 	sodium_memzero(l, sizeof *l);
@@ -147,13 +169,7 @@ link_free(struct link **link)
 int
 link_fd(const struct link *link)
 {
-	return link->fd;
-}
-
-unsigned
-link_generation(const struct link *link)
-{
-	return link->generation;
+	return link->epoll;
 }
 
 /* Takes as many holdings as a message holds, going on where the last one ended. */
@@ -193,7 +209,36 @@ fill_request(struct link *link)
 	fill_holdings(link, poll);
 }
 
-/* Sending again cancels what is open: its answer, if one comes still, is nobody's. */
+/* The sealed bytes of the open request, on whatever connection there is. The controller knows a
+ * repeat by its counter. */
+static void
+transmit(struct link *link, struct instant now)
+{
+	/* SP_HDR of a raw request: its length, then one word with the top bit set, which ends the
+	 * route (REQ/REP RFC). */
+	uint8_t control[NN_CMSG_SPACE(sizeof(size_t) + 4)] = {0};
+	uint32_t id = (uint32_t)link->counter;
+	const uint8_t word[4] = {
+	    (uint8_t)(0x80 | id >> 24), (uint8_t)(id >> 16), (uint8_t)(id >> 8), (uint8_t)id};
+	const size_t four = 4;
+	struct nn_iovec iov = {.iov_base = link->message, .iov_len = link->message_size};
+	struct nn_msghdr header = {.msg_iov = &iov,
+	    .msg_iovlen = 1,
+	    .msg_control = control,
+	    .msg_controllen = sizeof control};
+	struct nn_cmsghdr *cmsg = NN_CMSG_FIRSTHDR(&header);
+
+	cmsg->cmsg_level = PROTO_SP;
+	cmsg->cmsg_type = SP_HDR;
+	cmsg->cmsg_len = sizeof control;
+	memcpy(NN_CMSG_DATA(cmsg), &four, sizeof four);
+	memcpy(NN_CMSG_DATA(cmsg) + sizeof four, word, sizeof word);
+	/* Without a connection it goes when one comes up. */
+	(void)nn_sendmsg(link->socket, &header, NN_DONTWAIT);
+	link->resend = clk_add(now, RESEND_NS);
+}
+
+/* A new request makes nobody's what still answers the last one: the counter says which is meant. */
 static void
 send_request(struct link *link, struct instant now)
 {
@@ -207,21 +252,21 @@ send_request(struct link *link, struct instant now)
 	if (n >= 0)
 		n = seal_close(&link->seal, SEAL_TO_CONTROLLER, &head, link->plain, (size_t)n,
 		    link->message, sizeof link->message);
-	if (n < 0 || nn_send(link->socket, link->message, (size_t)n, NN_DONTWAIT) < 0) {
+	if (n < 0) {
 		link->not_before = clk_add(now, 100 * CLK_MS);
 		return;
 	}
-	link->carried = link->report;
+	link->message_size = (size_t)n;
 	link->outstanding = true;
-	link->said_hello = link->request.is_hello;
 	link->pending = link->urgent = false;
 	link->sent = now;
 	link->not_before = clk_add(now, GAP_NS);
 	link->counters.sent++;
 	link->counters.hellos += link->request.is_hello;
+	transmit(link, now);
 }
 
-static bool
+static void
 take_challenge(struct link *link, const struct seal_head *head, struct instant now)
 {
 	memcpy(link->peer, head->from, SEAL_TOKEN);
@@ -239,7 +284,6 @@ take_challenge(struct link *link, const struct seal_head *head, struct instant n
 	} else {
 		link->not_before = now;
 	}
-	return true;
 }
 
 static void
@@ -280,9 +324,6 @@ take_reply(struct link *link, const struct seal_head *head, struct instant now)
 	}
 	link->connected = true;
 	link->challenges = 0;
-	if (link->round_done && link->carried > link->told) {
-		link->told = link->carried;
-	}
 	link->reported += link->round_done;
 	if (first && link->events.connected)
 		link->events.connected(link->user);
@@ -380,18 +421,35 @@ next_send(const struct link *link)
 	return clk_before(at, link->not_before) ? link->not_before : at;
 }
 
+/* A connection came up, or nobody answered for long: the open request goes again. */
+static void
+look_after_request(struct link *link, struct instant now)
+{
+	struct epoll_event events[4];
+	int n = epoll_wait(link->epoll, events, 4, 0);
+	bool fresh = false;
+
+	for (int i = 0; i < n; i++)
+		fresh |= events[i].data.u32 == NN_SNDFD;
+	if (link->outstanding && (fresh || !clk_before(now, link->resend)))
+		transmit(link, now);
+}
+
 struct instant
 link_deadline(const struct link *link)
 {
 	struct instant at = next_send(link), other = patience(link);
 
-	return clk_before(other, at) ? other : at;
+	if (clk_before(other, at))
+		at = other;
+	return link->outstanding && clk_before(link->resend, at) ? link->resend : at;
 }
 
 void
 link_dispatch(struct link *link, struct instant now)
 {
 	receive(link, now);
+	look_after_request(link, now);
 	if (!clk_before(now, patience(link)))
 		reopen(link, now);
 	if (!clk_before(now, next_send(link)))
@@ -428,7 +486,6 @@ link_report(struct link *link, const struct holding *holdings, size_t count, uin
 	link->rules = rules;
 	link->bps = bps;
 	link->released = released;
-	link->report++;
 	if (!link->pending)
 		link->pending_since = now;
 	link->pending = true;

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The agent's end of the control channel: dials out, says hello, polls, and hands on what the
- * controller wants held. One nanomsg REQ socket; a new request cancels the open poll; 30 s of
- * silence reopen the socket. Owned by main's thread; the caller waits on link_fd (another one after
- * a reopening: link_generation counts those) and calls link_dispatch when it is readable and when
- * link_deadline is over.
+ * controller wants held. One raw nanomsg REQ socket; a new request replaces the open poll; 30 s of
+ * silence reopen the socket. Owned by main's thread; the caller waits on link_fd and calls
+ * link_dispatch when it is readable and when link_deadline is over.
  */
 #ifndef AGENT_MAIN_LINK_H
 #define AGENT_MAIN_LINK_H
@@ -53,10 +52,8 @@ int link_new(const struct link_conf *conf, const struct agent_hello *hello,
     const struct link_events *events, void *user, struct instant now, struct link **ret_link);
 void link_free(struct link **link);
 
-/* Readable when an answer waits. -1 while there is no socket. */
+/* Readable when there is something to do; the same as long as the link lives. */
 int link_fd(const struct link *link);
-/* Counts up with each reopening of the socket: the descriptor is another then. */
-unsigned link_generation(const struct link *link);
 struct instant link_deadline(const struct link *link);
 void link_dispatch(struct link *link, struct instant now);
 

@@ -26,6 +26,7 @@
 
 #define HOLD_NS (7 * CLK_S)
 #define SILENCE_NS (30 * CLK_S)
+#define ROUTES 4
 #define BATCH 64           /* messages a dispatch: the loop has others to serve */
 #define MESSAGES_BURST 400 /* of one agent, and how many a second after that */
 #define MESSAGES_A_SECOND 100
@@ -37,7 +38,12 @@ struct entry {
 	struct session session;
 	struct sheet sheet;
 	struct agent_hello *hello;
-	void *route;             /* of the open request; NULL: none is open */
+	/*
+	 * Where the open request was asked: the first time, then the last few. All get the answer:
+	 * a repeat is a reconnected agent's or somebody's replay, and only the agent can read it.
+	 */
+	void *routes[ROUTES];
+	unsigned route_count;    /* 0: no request is open */
 	struct instant received; /* the open request */
 	uint64_t assembling;     /* what it said */
 	uint32_t next_page;
@@ -50,7 +56,7 @@ struct entry {
 	double room; /* token bucket of messages */
 	struct instant filled;
 	uint64_t messages, repeats, stale, conflicts;
-	TAILQ_ENTRY(entry) open_link;  /* in `open`, oldest first, while route is set */
+	TAILQ_ENTRY(entry) open_link;  /* in `open`, oldest first, while a request is open */
 	TAILQ_ENTRY(entry) heard_link; /* in `heard`, oldest first, while connected */
 	UT_hash_handle hh;
 };
@@ -76,12 +82,13 @@ struct agents {
 };
 
 static void
-drop_route(struct agents *agents, struct entry *entry)
+drop_routes(struct agents *agents, struct entry *entry)
 {
-	if (!entry->route)
+	if (entry->route_count == 0)
 		return;
-	nn_freemsg(entry->route);
-	entry->route = NULL;
+	for (unsigned i = 0; i < entry->route_count; i++)
+		nn_freemsg(entry->routes[i]);
+	entry->route_count = 0;
 	TAILQ_REMOVE(&agents->open, entry, open_link);
 }
 
@@ -90,7 +97,7 @@ entry_free(struct agents *agents, struct entry *entry)
 {
 	if (!entry)
 		return;
-	drop_route(agents, entry);
+	drop_routes(agents, entry);
 	if (entry->connected)
 		TAILQ_REMOVE(&agents->heard, entry, heard_link);
 	if (entry->hh.tbl)
@@ -289,7 +296,6 @@ static void
 answer(struct agents *agents, struct entry *entry, struct instant now)
 {
 	struct seal_head head = {.counter = entry->session.counter};
-	void *route = entry->route;
 	int n;
 
 	memcpy(head.from, entry->session.own, SEAL_TOKEN);
@@ -304,10 +310,8 @@ answer(struct agents *agents, struct entry *entry, struct instant now)
 	sheet_reply(&entry->sheet, entry->assembling, entry->next_page, agents->conf.orders_a_page,
 	    clk_diff(now, entry->received), now, &agents->reply);
 	n = seal_reply(agents, entry, &head);
-	entry->route = NULL;
-	TAILQ_REMOVE(&agents->open, entry, open_link);
 	if (n < 0) {
-		nn_freemsg(route);
+		drop_routes(agents, entry);
 		return;
 	}
 	free(entry->answer);
@@ -315,7 +319,10 @@ answer(struct agents *agents, struct entry *entry, struct instant now)
 	entry->answer_size = entry->answer ? (size_t)n : 0;
 	if (entry->answer)
 		memcpy(entry->answer, agents->message, (size_t)n);
-	send_bytes(agents, route, agents->message, (size_t)n);
+	TAILQ_REMOVE(&agents->open, entry, open_link);
+	for (unsigned i = 0; i < entry->route_count; i++)
+		send_bytes(agents, entry->routes[i], agents->message, (size_t)n);
+	entry->route_count = 0;
 }
 
 static void
@@ -355,8 +362,9 @@ take_poll(struct agents *agents, struct entry *entry, void *route, struct instan
 
 	free(entry->answer);
 	entry->answer = NULL;
-	drop_route(agents, entry);
-	entry->route = route;
+	drop_routes(agents, entry);
+	entry->routes[0] = route;
+	entry->route_count = 1;
 	entry->received = now;
 	entry->assembling = poll->assembling;
 	entry->next_page = poll->next_page;
@@ -372,7 +380,7 @@ take_poll(struct agents *agents, struct entry *entry, void *route, struct instan
 	if (agents->events.report)
 		agents->events.report(agents->user, entry->id, poll);
 	/* The report may have led to agents_want, which answers by itself. */
-	if (entry->route && sheet_waits(&entry->sheet))
+	if (entry->route_count && sheet_waits(&entry->sheet))
 		answer(agents, entry, now);
 }
 
@@ -423,9 +431,14 @@ take_repeat(struct agents *agents, struct entry *entry, void *route, struct inst
 {
 	entry->repeats++;
 	mark_heard(agents, entry, now);
-	if (entry->route) { /* still open: answer it where it is asked now */
-		nn_freemsg(entry->route);
-		entry->route = route;
+	if (entry->route_count > 0) {
+		if (entry->route_count == ROUTES) {
+			nn_freemsg(entry->routes[1]);
+			memmove(&entry->routes[1], &entry->routes[2],
+			    (ROUTES - 2) * sizeof entry->routes[0]);
+			entry->route_count--;
+		}
+		entry->routes[entry->route_count++] = route;
 	} else if (entry->answer) {
 		send_bytes(agents, route, entry->answer, entry->answer_size);
 	} else {
@@ -557,7 +570,7 @@ agents_dispatch(struct agents *agents, struct instant now)
 	while ((entry = TAILQ_FIRST(&agents->heard)) && clk_diff(now, entry->heard) >= SILENCE_NS) {
 		TAILQ_REMOVE(&agents->heard, entry, heard_link);
 		entry->connected = false;
-		drop_route(agents, entry);
+		drop_routes(agents, entry);
 		if (agents->events.gone)
 			agents->events.gone(agents->user, entry->id);
 	}
@@ -588,7 +601,7 @@ agents_want(struct agents *agents, size_t id, const struct order *orders, size_t
 	r = sheet_want(&entry->sheet, orders, count, lease_ms, now);
 	if (r < 0)
 		return r;
-	if (entry->route && sheet_waits(&entry->sheet))
+	if (entry->route_count && sheet_waits(&entry->sheet))
 		answer(agents, entry, now);
 	return 0;
 }

@@ -193,8 +193,11 @@ add(struct proxy *proxy)
 	int agent = accept4(proxy->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK), one = 1;
 	int controller = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct sockaddr_in sa = local(proxy->to);
+	struct timeval patience = {
+	    .tv_usec = 50000}; /* of connect: a full backlog is tried again, soon */
 	struct pair *pair;
 
+	setsockopt(controller, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
 	if (agent < 0 || controller < 0 ||
 	    connect(controller, (struct sockaddr *)&sa, sizeof sa) < 0) {
 		close(agent);
