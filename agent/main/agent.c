@@ -56,7 +56,6 @@ struct agent {
 	struct agent_hello hello;
 	sd_event *event;
 	sd_event_source *link_source, *link_timer, *hello_timer;
-	unsigned link_generation;
 	int exit_status;
 	bool stopping;
 };
@@ -237,13 +236,9 @@ watch_link(struct agent *a)
 	struct instant at = link_deadline(a->link);
 	uint64_t usec = at.ns <= 0 ? 0 : (uint64_t)(at.ns / 1000);
 
-	if (!a->link_source || link_generation(a->link) != a->link_generation) {
-		a->link_source = sd_event_source_disable_unref(a->link_source);
-		a->link_generation = link_generation(a->link);
-		if (link_fd(a->link) >= 0)
-			(void)sd_event_add_io(
-			    a->event, &a->link_source, link_fd(a->link), EPOLLIN, on_link, a);
-	}
+	if (!a->link_source)
+		(void)sd_event_add_io(
+		    a->event, &a->link_source, link_fd(a->link), EPOLLIN, on_link, a);
 	if (!a->link_timer)
 		(void)sd_event_add_time(
 		    a->event, &a->link_timer, CLOCK_BOOTTIME, usec, 1000, on_link_timer, a);
