@@ -28,8 +28,12 @@ filter_iface_ok(const char *name)
 static bool
 prefix_ok(const struct prefix *prefix)
 {
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
 	struct prefix clean = prefix_make(&prefix->addr, prefix->len);
 
+	/* ::ffff:a.b.c.d is IPv4 in here, and has one form only. */
+	if (prefix->addr.family == 6 && memcmp(prefix->addr.bytes, mapped, sizeof mapped) == 0)
+		return false;
 	return (prefix->addr.family == 4 || prefix->addr.family == 6) &&
 	       prefix->len <= addr_bits(&prefix->addr) && addr_equal(&clean.addr, &prefix->addr);
 }
@@ -164,7 +168,7 @@ put(char *text, size_t n, const char *part)
 }
 
 static const char *
-proto_name(uint8_t proto, char number[16])
+proto_name(uint8_t proto, uint8_t family, char number[16])
 {
 	switch (proto) {
 	case IPPROTO_TCP:
@@ -176,26 +180,32 @@ proto_name(uint8_t proto, char number[16])
 	case IPPROTO_DCCP:
 		return "dccp";
 	case IPPROTO_ICMP:
-		return "icmp";
+		if (family == 4)
+			return "icmp";
+		break;
 	case IPPROTO_ICMPV6:
-		return "icmp6";
+		if (family == 6)
+			return "icmp6";
+		break;
 	default:
-		snprintf(number, 16, "proto %u", proto);
-		return number;
+		break;
 	}
+	snprintf(number, 16, "proto %u", proto);
+	return number;
 }
 
-/* Sides are named only where that says more: an order of sides, a port of one side, an interface.
- */
+/* "src host 192.0.2.1", "net ::/0 port 443": a port of a side stands behind its address where the
+ * filter holds both ways. */
 static size_t
-put_side(char *text, size_t n, const struct prefix *prefix, const char *side)
+put_side(char *text, size_t n, const struct prefix *prefix, const char *side, uint16_t port)
 {
-	char part[PREFIX_TEXT_MAX + 16], addr[PREFIX_TEXT_MAX];
+	char part[PREFIX_TEXT_MAX + 32], addr[PREFIX_TEXT_MAX], behind[16] = "";
 
-	if (prefix->len == 0)
-		return n;
-	snprintf(part, sizeof part, "%s%s %s", side,
-	    prefix->len == addr_bits(&prefix->addr) ? "host" : "net", prefix_format(prefix, addr));
+	if (port)
+		snprintf(behind, sizeof behind, " port %u", port);
+	snprintf(part, sizeof part, "%s%s %s%s", side,
+	    prefix->len == addr_bits(&prefix->addr) ? "host" : "net", prefix_format(prefix, addr),
+	    behind);
 	return put(text, n, part);
 }
 
@@ -213,22 +223,29 @@ put_port(char *text, size_t n, const char *name, const char *side, uint16_t port
 char *
 filter_format(const struct filter *filter, char text[FILTER_TEXT_MAX])
 {
+	const struct prefix *a = &filter->a, *b = &filter->b;
 	char number[16], part[48];
-	const char *name = filter->has_proto ? proto_name(filter->proto, number) : "";
-	bool ports = filter->port || filter->a_port || filter->b_port;
-	bool sided = filter->one_way || filter->a_port || filter->b_port || filter->iface[0] ||
-		     filter->a.len == 0;
-	const char *src = filter->one_way ? "src " : sided ? "a " : "";
-	const char *dst = filter->one_way ? "dst " : sided ? "b " : "";
+	const char *name =
+	    filter->has_proto ? proto_name(filter->proto, a->addr.family, number) : "";
+	bool named = filter->port || (filter->one_way && (filter->a_port || filter->b_port));
 	size_t n = 0;
 
 	text[0] = '\0';
-	n = put_side(text, n, &filter->a, src);
-	n = put_side(text, n, &filter->b, dst);
-	n = put_port(text, n, name, src, filter->a_port);
-	n = put_port(text, n, name, dst, filter->b_port);
+	if (filter->one_way) {
+		if (a->len)
+			n = put_side(text, n, a, "src ", 0);
+		if (b->len)
+			n = put_side(text, n, b, "dst ", 0);
+		n = put_port(text, n, name, "src ", filter->a_port);
+		n = put_port(text, n, name, "dst ", filter->b_port);
+	} else {
+		/* The first address is side a: it is named even when it is any. */
+		n = put_side(text, n, a, "", filter->a_port);
+		if (b->len || filter->b_port)
+			n = put_side(text, n, b, "", filter->b_port);
+	}
 	n = put_port(text, n, name, "", filter->port);
-	if (filter->has_proto && !ports)
+	if (filter->has_proto && !named)
 		n = put(text, n, name);
 	if (filter->iface[0]) {
 		snprintf(part, sizeof part, "in %.15s", filter->iface);
