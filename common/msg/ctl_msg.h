@@ -17,8 +17,8 @@
 #include "common/base/result.h"
 
 /* Where the controller listens when its configuration says nothing else. */
-#define CTL_SOCKET "/run/finderscope/ctl.sock"
-#define CTL_SOCKET_RO "/run/finderscope/ctl-ro.sock"
+#define CTL_SOCKET "/run/finderscope/controller.sock"
+#define CTL_SOCKET_RO "/run/finderscope/controller-ro.sock"
 
 #define CTL_VERSION 1         /* of the ctl protocol; another one is refused with VERSION */
 #define CTL_MESSAGE_MAX 65536 /* bytes of one message */
