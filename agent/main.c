@@ -22,21 +22,21 @@
 
 static const char usage[] =
     "usage: finderscope-agent [-c FILE] [-n] [-v] [--debug]\n"
-    "       finderscope-agent [-c FILE] --release | --lift | --clean | --check\n"
+    "       finderscope-agent [-c FILE] --release | --unrelease | --clean | --check\n"
     "\n"
     "  -c, --config FILE  read FILE instead of " AGENT_CONF_PATH "\n"
     "  -n                 read the configuration, say whether it is good, and end\n"
     "  -v                 with -n: print it as it was understood\n"
     "      --check        the same as -n\n"
     "      --release      take out every mirror rule and take no new ones, also after a restart\n"
-    "      --lift         lift that\n"
+    "      --unrelease    lift that\n"
     "      --clean        take out every mirror rule of an agent that is gone\n"
     "      --debug        log more\n"
     "      --version      print the version\n";
 
 enum {
 	OPT_RELEASE = 256,
-	OPT_LIFT,
+	OPT_UNRELEASE,
 	OPT_CLEAN,
 	OPT_CHECK,
 	OPT_VERSION,
@@ -49,7 +49,7 @@ enum {
 };
 
 static const struct option options[] = {{"config", required_argument, NULL, 'c'},
-    {"release", no_argument, NULL, OPT_RELEASE}, {"lift", no_argument, NULL, OPT_LIFT},
+    {"release", no_argument, NULL, OPT_RELEASE}, {"unrelease", no_argument, NULL, OPT_UNRELEASE},
     {"clean", no_argument, NULL, OPT_CLEAN}, {"check", no_argument, NULL, OPT_CHECK},
     {"version", no_argument, NULL, OPT_VERSION}, {"help", no_argument, NULL, OPT_HELP},
     {"debug", no_argument, NULL, OPT_DEBUG},
@@ -60,7 +60,7 @@ static const struct option options[] = {{"config", required_argument, NULL, 'c'}
 
 struct words {
 	const char *config, *role;
-	int task; /* OPT_RELEASE, OPT_LIFT, OPT_CLEAN; 0: run */
+	int task; /* OPT_RELEASE, OPT_UNRELEASE, OPT_CLEAN; 0: run */
 	bool check, print, version, help;
 	unsigned uid, gid;
 	int level;
@@ -84,7 +84,7 @@ read_words(int argc, char **argv, struct words *w)
 			w->print = true;
 			break;
 		case OPT_RELEASE:
-		case OPT_LIFT:
+		case OPT_UNRELEASE:
 		case OPT_CLEAN:
 			w->task = c;
 			break;
@@ -131,9 +131,9 @@ print_text(void *user, const char *text)
 static int
 run_task(const struct agent_conf *conf, int task)
 {
-	enum rules_task what = task == OPT_RELEASE ? RULES_RELEASE
-			       : task == OPT_LIFT  ? RULES_LIFT
-						   : RULES_CLEAN;
+	enum rules_task what = task == OPT_RELEASE     ? RULES_RELEASE
+			       : task == OPT_UNRELEASE ? RULES_LIFT
+						       : RULES_CLEAN;
 
 	return rules_task(&conf->rules, what, TASK_WAIT_MS) < 0;
 }

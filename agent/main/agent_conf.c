@@ -15,33 +15,33 @@ static const char *const words_backend[] = {"auto", "none", "switchd-resync", "c
 static const struct conf_option options[] = {
     {.name = "name", .type = CONF_STRING},
     {.name = "controller", .type = CONF_STRING, .required = true},
-    {.name = "controller-key", .type = CONF_STRING, .list = true, .required = true},
-    {.name = "key-file", .type = CONF_PATH, .preset = "/etc/finderscope/agent.key"},
+    {.name = "controller_key", .type = CONF_STRING, .list = true, .required = true},
+    {.name = "key", .type = CONF_PATH, .preset = "/etc/finderscope/agent.key"},
     {.name = "user", .type = CONF_STRING, .preset = "finderscope-agent"},
     {.name = "table", .type = CONF_STRING, .preset = "filter"},
     {.name = "chain", .type = CONF_STRING, .preset = "FORWARD"},
     {.name = "position", .type = CONF_WORD, .words = words_position, .preset = "last"},
     {.name = "interface", .type = CONF_STRING, .preset = "swp+"},
     {.name = "target", .type = CONF_WORD, .words = words_target, .preset = "auto"},
-    {.name = "back-end", .type = CONF_WORD, .words = words_backend, .preset = "auto"},
-    {.name = "nflog-group", .type = CONF_NUMBER, .min = 1, .max = 65535, .preset = "6343"},
+    {.name = "backend", .type = CONF_WORD, .words = words_backend, .preset = "auto"},
+    {.name = "nflog_group", .type = CONF_NUMBER, .min = 1, .max = 65535, .preset = "6343"},
     {.name = "source", .type = CONF_ADDR},
     {.name = "source6", .type = CONF_ADDR},
-    {.name = "max-rules", .type = CONF_NUMBER, .min = 1, .max = 16384, .preset = "256"},
-    {.name = "max-destinations", .type = CONF_NUMBER, .min = 0, .max = 64, .preset = "0"},
-    {.name = "max-rate-rule", .type = CONF_RATE, .min = 0, .max = INT64_C(1) << 50, .preset = "1G"},
-    {.name = "max-rate", .type = CONF_RATE, .min = 0, .max = INT64_C(1) << 50, .preset = "2G"},
+    {.name = "max_rules", .type = CONF_NUMBER, .min = 1, .max = 16384, .preset = "256"},
+    {.name = "max_destinations", .type = CONF_NUMBER, .min = 0, .max = 64, .preset = "0"},
+    {.name = "max_rate_rule", .type = CONF_RATE, .min = 0, .max = INT64_C(1) << 50, .preset = "1G"},
+    {.name = "max_rate", .type = CONF_RATE, .min = 0, .max = INT64_C(1) << 50, .preset = "2G"},
     {.name = "widest4", .type = CONF_NUMBER, .min = 1, .max = 32, .preset = "24"},
     {.name = "widest6", .type = CONF_NUMBER, .min = 1, .max = 128, .preset = "64"},
     {.name = "look", .type = CONF_DURATION, .min = 50 * CLK_MS, .max = 60 * CLK_S, .preset = "1s"},
-    {.name = "lock-wait", .type = CONF_DURATION, .min = CLK_MS, .max = 60 * CLK_S, .preset = "2s"},
-    {.name = "sync-floor", .type = CONF_DURATION, .min = 0, .max = 600 * CLK_S, .preset = "0"},
-    {.name = "put-back", .type = CONF_NUMBER, .min = 0, .max = 1000000, .preset = "5"},
-    {.name = "run-dir", .type = CONF_PATH, .preset = "/run/finderscope"},
-    {.name = "state-dir", .type = CONF_PATH, .preset = "/var/lib/finderscope"},
+    {.name = "lock_wait", .type = CONF_DURATION, .min = CLK_MS, .max = 60 * CLK_S, .preset = "2s"},
+    {.name = "sync_floor", .type = CONF_DURATION, .min = 0, .max = 600 * CLK_S, .preset = "0s"},
+    {.name = "put_back", .type = CONF_NUMBER, .min = 0, .max = 1000000, .preset = "5"},
+    {.name = "run_dir", .type = CONF_PATH, .preset = "/run/finderscope"},
+    {.name = "state_dir", .type = CONF_PATH, .preset = "/var/lib/finderscope"},
     {.name = "switchd", .type = CONF_PATH, .preset = "/cumulus/switchd"},
-    {.name = "policy-dir", .type = CONF_PATH, .preset = "/etc/cumulus/acl/policy.d"},
-    {.name = "cl-acltool", .type = CONF_PATH, .preset = "/usr/cumulus/bin/cl-acltool"},
+    {.name = "policy_dir", .type = CONF_PATH, .preset = "/etc/cumulus/acl/policy.d"},
+    {.name = "cl_acltool", .type = CONF_PATH, .preset = "/usr/cumulus/bin/cl-acltool"},
     {.type = CONF_END},
 };
 
@@ -68,13 +68,13 @@ take_texts(const struct conf_section *root, struct agent_conf *c, char *error)
 		size_t size;
 	} texts[] = {{"name", c->name, sizeof c->name},
 	    {"controller", c->controller, sizeof c->controller},
-	    {"key-file", c->key_file, sizeof c->key_file}, {"user", c->user, sizeof c->user},
+	    {"key", c->key_file, sizeof c->key_file}, {"user", c->user, sizeof c->user},
 	    {"table", w->table, sizeof w->table}, {"chain", w->chain, sizeof w->chain},
-	    {"interface", w->iface, sizeof w->iface}, {"run-dir", w->run_dir, sizeof w->run_dir},
-	    {"state-dir", w->state_dir, sizeof w->state_dir},
+	    {"interface", w->iface, sizeof w->iface}, {"run_dir", w->run_dir, sizeof w->run_dir},
+	    {"state_dir", w->state_dir, sizeof w->state_dir},
 	    {"switchd", w->switchd_root, sizeof w->switchd_root},
-	    {"policy-dir", w->policy_dir, sizeof w->policy_dir},
-	    {"cl-acltool", w->acltool, sizeof w->acltool}};
+	    {"policy_dir", w->policy_dir, sizeof w->policy_dir},
+	    {"cl_acltool", w->acltool, sizeof w->acltool}};
 
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
 		int r = take_text(root, texts[i].name, texts[i].to, texts[i].size, error);
@@ -93,14 +93,14 @@ take_texts(const struct conf_section *root, struct agent_conf *c, char *error)
 static int
 take_keys(const struct conf_section *root, struct agent_conf *c, char *error)
 {
-	size_t n = conf_count(root, "controller-key");
+	size_t n = conf_count(root, "controller_key");
 
 	if (n == 0 || n > AGENT_CONF_KEYS_MAX)
-		return conf_error_at(root, "controller-key", 0, error,
+		return conf_error_at(root, "controller_key", 0, error,
 		    "one public key, or two while the controller changes its own");
 	for (size_t i = 0; i < n; i++)
-		if (keys_parse(conf_get_text(root, "controller-key", i), c->controller_keys[i]) < 0)
-			return conf_error_at(root, "controller-key", i, error,
+		if (keys_parse(conf_get_text(root, "controller_key", i), c->controller_keys[i]) < 0)
+			return conf_error_at(root, "controller_key", i, error,
 			    "no public key; 44 characters as finderscopectl pubkey prints them");
 	c->controller_key_count = n;
 	return 0;
@@ -126,18 +126,18 @@ take_numbers(const struct conf_section *root, struct wire_config *w)
 {
 	w->first = conf_get_word(root, "position", 0) == 1;
 	w->target = (uint8_t)conf_get_word(root, "target", 0);
-	w->backend = (uint8_t)conf_get_word(root, "back-end", 0);
-	w->nflog_group = (uint16_t)conf_get_number(root, "nflog-group", 0);
-	w->max_rules = (uint32_t)conf_get_number(root, "max-rules", 0);
-	w->max_destinations = (uint32_t)conf_get_number(root, "max-destinations", 0);
-	w->rule_bps = (uint64_t)conf_get_number(root, "max-rate-rule", 0);
-	w->switch_bps = (uint64_t)conf_get_number(root, "max-rate", 0);
+	w->backend = (uint8_t)conf_get_word(root, "backend", 0);
+	w->nflog_group = (uint16_t)conf_get_number(root, "nflog_group", 0);
+	w->max_rules = (uint32_t)conf_get_number(root, "max_rules", 0);
+	w->max_destinations = (uint32_t)conf_get_number(root, "max_destinations", 0);
+	w->rule_bps = (uint64_t)conf_get_number(root, "max_rate_rule", 0);
+	w->switch_bps = (uint64_t)conf_get_number(root, "max_rate", 0);
 	w->len4 = (uint8_t)conf_get_number(root, "widest4", 0);
 	w->len6 = (uint8_t)conf_get_number(root, "widest6", 0);
 	w->tick_ms = (uint32_t)(conf_get_number(root, "look", 0) / CLK_MS);
-	w->lock_ms = (uint32_t)(conf_get_number(root, "lock-wait", 0) / CLK_MS);
-	w->sync_floor_ms = (uint32_t)(conf_get_number(root, "sync-floor", 0) / CLK_MS);
-	w->fights = (uint32_t)conf_get_number(root, "put-back", 0);
+	w->lock_ms = (uint32_t)(conf_get_number(root, "lock_wait", 0) / CLK_MS);
+	w->sync_floor_ms = (uint32_t)(conf_get_number(root, "sync_floor", 0) / CLK_MS);
+	w->fights = (uint32_t)conf_get_number(root, "put_back", 0);
 	w->source4 = conf_get_addr(root, "source", 0);
 	w->source6 = conf_get_addr(root, "source6", 0);
 }

@@ -521,7 +521,7 @@ give_sockets(struct rules *r)
 
 	if (fds[0] < 0)
 		log_errno(LOG_LEVEL_WARNING, fds[0],
-		    fds[0] == -EBUSY ? "NFLOG group %u has another listener; set nflog-group"
+		    fds[0] == -EBUSY ? "NFLOG group %u has another listener; set nflog_group"
 				     : "NFLOG group %u cannot be used",
 		    r->config.nflog_group);
 	if (fds[1] >= 0 && fds[2] < 0)

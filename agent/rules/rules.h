@@ -14,7 +14,7 @@
 int rules_main(void);
 
 /*
- * For `--release`, `--lift` and ExecStopPost's `--clean`, with nobody else alive: sets or lifts the
+ * For `--release`, `--unrelease` and ExecStopPost's `--clean`, with nobody else alive: sets or lifts the
  * released flag, takes out everything of ours, waiting up to `wait_ms` for the table lock. 0 or a
  * negative errno; logs.
  */
