@@ -160,12 +160,48 @@ holding_take(const Finderscope__Holding *from, struct holding *to)
 	return true;
 }
 
+static void
+host_put(const struct agent_host *from, Finderscope__HostChange *to)
+{
+	finderscope__host_change__init(to);
+	to->addr = addr_bytes(&from->addr);
+	to->gone = from->gone;
+	to->vrf = TEXT(from->vrf);
+	if (from->gone)
+		return;
+	to->mac =
+	    (ProtobufCBinaryData){.len = sizeof from->mac, .data = (uint8_t *)(uintptr_t)from->mac};
+	to->ifindex = from->ifindex;
+	to->iface = TEXT(from->iface);
+	to->vni = from->vni;
+	to->vlan = from->vlan;
+}
+
+static bool
+host_take(const Finderscope__HostChange *from, struct agent_host *to)
+{
+	*to = (struct agent_host){
+	    .gone = from->gone,
+	    .ifindex = from->ifindex,
+	    .vni = from->vni,
+	    .vlan = (uint16_t)from->vlan,
+	};
+	if (!addr_take(&from->addr, false, &to->addr) || from->vni > 0xFFFFFF ||
+	    from->vlan > 4094 || (from->mac.len != 0 && from->mac.len != sizeof to->mac))
+		return false;
+	if (from->mac.len)
+		memcpy(to->mac, from->mac.data, sizeof to->mac);
+	text_take(from->iface, to->iface, sizeof to->iface);
+	text_take(from->vrf, to->vrf, sizeof to->vrf);
+	return true;
+}
+
 static bool
 hello_take(const Finderscope__Hello *from, struct agent_hello *to)
 {
 	if (from->backend > AGENT_BACKEND_CL_ACLTOOL || from->target4 > AGENT_TARGET_NFLOG ||
 	    from->target6 > AGENT_TARGET_NFLOG || from->len4 > 32 || from->len6 > 128 ||
-	    from->n_addrs > AGENT_MSG_ADDRS_MAX)
+	    from->n_addrs > AGENT_MSG_ADDRS_MAX || from->n_ports > AGENT_MSG_PORTS_MAX)
 		return false;
 	*to = (struct agent_hello){
 	    .protocol = from->protocol,
@@ -176,16 +212,24 @@ hello_take(const Finderscope__Hello *from, struct agent_hello *to)
 	    .bps_max = from->bps_max,
 	    .len4 = (uint8_t)from->len4,
 	    .len6 = (uint8_t)from->len6,
+	    .destinations = from->destinations,
 	    .addr_count = (uint16_t)from->n_addrs,
+	    .port_count = (uint16_t)from->n_ports,
 	};
 	text_take(from->version, to->version, sizeof to->version);
 	text_take(from->name, to->name, sizeof to->name);
 	text_take(from->boot_id, to->boot_id, sizeof to->boot_id);
+	text_take(from->asic, to->asic, sizeof to->asic);
+	text_take(from->system, to->system, sizeof to->system);
 	for (size_t i = 0; i < from->n_addrs; i++) {
 		if (!addr_take(&from->addrs[i]->addr, false, &to->addrs[i].addr))
 			return false;
 		to->addrs[i].ifindex = from->addrs[i]->ifindex;
 		text_take(from->addrs[i]->iface, to->addrs[i].iface, sizeof to->addrs[i].iface);
+	}
+	for (size_t i = 0; i < from->n_ports; i++) {
+		to->ports[i].ifindex = from->ports[i]->ifindex;
+		text_take(from->ports[i]->name, to->ports[i].name, sizeof to->ports[i].name);
 	}
 	return true;
 }
@@ -193,8 +237,8 @@ hello_take(const Finderscope__Hello *from, struct agent_hello *to)
 static bool
 poll_take(const Finderscope__Poll *from, struct agent_poll *to)
 {
-	if (from->ack_code > UINT16_MAX || from->rules > UINT16_MAX ||
-	    from->n_holdings > AGENT_MSG_HOLDINGS_MAX)
+	if (from->ack_code > UINT16_MAX || from->rules > UINT16_MAX || from->code > UINT16_MAX ||
+	    from->n_holdings > AGENT_MSG_HOLDINGS_MAX || from->n_hosts > AGENT_MSG_HOSTS_MAX)
 		return false;
 	*to = (struct agent_poll){
 	    .acked = from->acked,
@@ -206,11 +250,26 @@ poll_take(const Finderscope__Poll *from, struct agent_poll *to)
 	    .rules = (uint16_t)from->rules,
 	    .bps = from->bps,
 	    .errors = from->errors,
+	    .code = (uint16_t)from->code,
+	    .commits = from->commits,
+	    .syncs = from->syncs,
+	    .lock_waits = from->lock_waits,
+	    .fights = from->fights,
+	    .foreign_lost = from->foreign_lost,
+	    .mirror_lost = from->mirror_lost,
 	    .holding_count = (uint16_t)from->n_holdings,
+	    .all_hosts = from->all_hosts,
+	    .host_count = (uint16_t)from->n_hosts,
+	    .hosts_known = from->hosts_known,
+	    .hosts_left_out = from->hosts_left_out,
 	};
+	text_take(from->text, to->text, sizeof to->text);
 	text_take(from->ack_text, to->ack_text, sizeof to->ack_text);
 	for (size_t i = 0; i < from->n_holdings; i++)
 		if (!holding_take(from->holdings[i], &to->holdings[i]))
+			return false;
+	for (size_t i = 0; i < from->n_hosts; i++)
+		if (!host_take(from->hosts[i], &to->hosts[i]))
 			return false;
 	return true;
 }
@@ -225,10 +284,23 @@ pack(const ProtobufCMessage *message, uint8_t *buffer, size_t size)
 	return (int)protobuf_c_message_pack(message, buffer);
 }
 
+/* A message and what its pointers lead to: too large for a stack that others use, too. */
+struct request_rows {
+	Finderscope__Request message;
+	Finderscope__Hello hello;
+	Finderscope__Poll poll;
+	Finderscope__IfAddr addrs[AGENT_MSG_ADDRS_MAX], *addr_rows[AGENT_MSG_ADDRS_MAX];
+	Finderscope__Port ports[AGENT_MSG_PORTS_MAX], *port_rows[AGENT_MSG_PORTS_MAX];
+	Finderscope__Holding holdings[AGENT_MSG_HOLDINGS_MAX],
+	    *holding_rows[AGENT_MSG_HOLDINGS_MAX];
+	Finderscope__HostChange hosts[AGENT_MSG_HOSTS_MAX], *host_rows[AGENT_MSG_HOSTS_MAX];
+};
+
 static void
-hello_put(const struct agent_hello *from, Finderscope__Hello *to, Finderscope__IfAddr *rows,
-    Finderscope__IfAddr **pointers)
+hello_put(const struct agent_hello *from, struct request_rows *rows)
 {
+	Finderscope__Hello *to = &rows->hello;
+
 	finderscope__hello__init(to);
 	to->protocol = from->protocol;
 	to->version = TEXT(from->version);
@@ -241,54 +313,92 @@ hello_put(const struct agent_hello *from, Finderscope__Hello *to, Finderscope__I
 	to->bps_max = from->bps_max;
 	to->len4 = from->len4;
 	to->len6 = from->len6;
+	to->destinations = from->destinations;
+	to->asic = TEXT(from->asic);
+	to->system = TEXT(from->system);
 	for (size_t i = 0; i < from->addr_count; i++) {
-		finderscope__if_addr__init(&rows[i]);
-		rows[i].addr = addr_bytes(&from->addrs[i].addr);
-		rows[i].ifindex = from->addrs[i].ifindex;
-		rows[i].iface = TEXT(from->addrs[i].iface);
-		pointers[i] = &rows[i];
+		finderscope__if_addr__init(&rows->addrs[i]);
+		rows->addrs[i].addr = addr_bytes(&from->addrs[i].addr);
+		rows->addrs[i].ifindex = from->addrs[i].ifindex;
+		rows->addrs[i].iface = TEXT(from->addrs[i].iface);
+		rows->addr_rows[i] = &rows->addrs[i];
 	}
 	to->n_addrs = from->addr_count;
-	to->addrs = pointers;
+	to->addrs = rows->addr_rows;
+	for (size_t i = 0; i < from->port_count; i++) {
+		finderscope__port__init(&rows->ports[i]);
+		rows->ports[i].ifindex = from->ports[i].ifindex;
+		rows->ports[i].name = TEXT(from->ports[i].name);
+		rows->port_rows[i] = &rows->ports[i];
+	}
+	to->n_ports = from->port_count;
+	to->ports = rows->port_rows;
+}
+
+static void
+poll_put(const struct agent_poll *from, struct request_rows *rows)
+{
+	Finderscope__Poll *to = &rows->poll;
+
+	finderscope__poll__init(to);
+	to->acked = from->acked;
+	to->ack_code = from->ack_code;
+	to->ack_text = TEXT(from->ack_text);
+	to->assembling = from->assembling;
+	to->next_page = from->next_page;
+	to->released = from->released;
+	to->all_holdings = from->all_holdings;
+	to->rules = from->rules;
+	to->bps = from->bps;
+	to->errors = from->errors;
+	to->code = from->code;
+	to->text = TEXT(from->text);
+	to->commits = from->commits;
+	to->syncs = from->syncs;
+	to->lock_waits = from->lock_waits;
+	to->fights = from->fights;
+	to->foreign_lost = from->foreign_lost;
+	to->mirror_lost = from->mirror_lost;
+	for (size_t i = 0; i < from->holding_count; i++) {
+		holding_put(&from->holdings[i], &rows->holdings[i]);
+		rows->holding_rows[i] = &rows->holdings[i];
+	}
+	to->n_holdings = from->holding_count;
+	to->holdings = rows->holding_rows;
+	to->all_hosts = from->all_hosts;
+	to->hosts_known = from->hosts_known;
+	to->hosts_left_out = from->hosts_left_out;
+	for (size_t i = 0; i < from->host_count; i++) {
+		host_put(&from->hosts[i], &rows->hosts[i]);
+		rows->host_rows[i] = &rows->hosts[i];
+	}
+	to->n_hosts = from->host_count;
+	to->hosts = rows->host_rows;
 }
 
 int
 agent_msg_pack_request(const struct agent_request *request, uint8_t *buffer, size_t size)
 {
-	Finderscope__Request message;
-	Finderscope__Hello hello;
-	Finderscope__IfAddr addrs[AGENT_MSG_ADDRS_MAX], *addr_rows[AGENT_MSG_ADDRS_MAX];
-	Finderscope__Poll poll;
-	Finderscope__Holding holdings[AGENT_MSG_HOLDINGS_MAX], *rows[AGENT_MSG_HOLDINGS_MAX];
 	const struct agent_poll *from = &request->poll;
 
 	if (from->holding_count > AGENT_MSG_HOLDINGS_MAX ||
-	    (request->is_hello && request->hello.addr_count > AGENT_MSG_ADDRS_MAX))
+	    from->host_count > AGENT_MSG_HOSTS_MAX ||
+	    (request->is_hello && (request->hello.addr_count > AGENT_MSG_ADDRS_MAX ||
+				      request->hello.port_count > AGENT_MSG_PORTS_MAX)))
 		return -EMSGSIZE;
-	finderscope__request__init(&message);
-	finderscope__poll__init(&poll);
+	struct request_rows *rows = malloc(sizeof *rows);
+	if (!rows)
+		return -ENOMEM;
+	finderscope__request__init(&rows->message);
 	if (request->is_hello) {
-		hello_put(&request->hello, &hello, addrs, addr_rows);
-		message.hello = &hello;
+		hello_put(&request->hello, rows);
+		rows->message.hello = &rows->hello;
 	}
-	poll.acked = from->acked;
-	poll.ack_code = from->ack_code;
-	poll.ack_text = TEXT(from->ack_text);
-	poll.assembling = from->assembling;
-	poll.next_page = from->next_page;
-	poll.released = from->released;
-	poll.all_holdings = from->all_holdings;
-	poll.rules = from->rules;
-	poll.bps = from->bps;
-	poll.errors = from->errors;
-	for (size_t i = 0; i < from->holding_count; i++) {
-		holding_put(&from->holdings[i], &holdings[i]);
-		rows[i] = &holdings[i];
-	}
-	poll.n_holdings = from->holding_count;
-	poll.holdings = rows;
-	message.poll = &poll;
-	return pack(&message.base, buffer, size);
+	poll_put(from, rows);
+	rows->message.poll = &rows->poll;
+	int r = pack(&rows->message.base, buffer, size);
+	free(rows);
+	return r;
 }
 
 int

@@ -20,6 +20,8 @@
 #define AGENT_MSG_ORDERS_MAX 200   /* a page */
 #define AGENT_MSG_HOLDINGS_MAX 200 /* a report */
 #define AGENT_MSG_ADDRS_MAX 128
+#define AGENT_MSG_PORTS_MAX 256
+#define AGENT_MSG_HOSTS_MAX 256 /* a report; none with a hello */
 #define AGENT_MSG_NAME_MAX 64
 
 enum agent_backend { AGENT_BACKEND_NONE, AGENT_BACKEND_RESYNC, AGENT_BACKEND_CL_ACLTOOL };
@@ -36,12 +38,35 @@ struct agent_hello {
 	uint32_t rules_max;                 /* mirror rules it will hold at most */
 	uint64_t bps_max;                   /* mirrored bits a second at most */
 	uint8_t len4, len6;                 /* the widest filter */
+	uint32_t destinations;              /* pairs of source and analyser; 0: no limit known */
+	char asic[48];                      /* "": not known */
+	char system[64];                    /* "Cumulus Linux 5.9.1", and the kernel's release */
 	uint16_t addr_count;
 	struct {
 		struct addr addr;
 		uint32_t ifindex;
 		char iface[FILTER_IFACE_MAX];
 	} addrs[AGENT_MSG_ADDRS_MAX];
+	uint16_t port_count; /* interfaces, those that rules match first; not lo */
+	struct {
+		uint32_t ifindex;
+		char name[FILTER_IFACE_MAX];
+	} ports[AGENT_MSG_PORTS_MAX];
+};
+
+/*
+ * A host attached to the switch: a neighbour learned locally, behind a local port. A change of any
+ * field is told as the whole host anew; the address within the VRF says which host it is.
+ */
+struct agent_host {
+	struct addr addr;
+	bool gone; /* the other fields but vrf mean nothing then */
+	uint8_t mac[6];
+	uint16_t vlan;                /* 0: none */
+	uint32_t vni;                 /* of the VXLAN that carries its segment; 0: none known */
+	uint32_t ifindex;             /* the port */
+	char iface[FILTER_IFACE_MAX]; /* its name */
+	char vrf[FILTER_IFACE_MAX];   /* "": the default one */
 };
 
 /* Each request after it. */
@@ -56,8 +81,24 @@ struct agent_poll {
 	uint16_t rules;      /* mirror rules in the kernel */
 	uint64_t bps;        /* mirrored bits a second now */
 	uint64_t errors;     /* messages dropped, of any reason */
+	uint16_t code;       /* enum result: what is wrong with the switch as a whole; 0: nothing */
+	char text[ORDER_TEXT_MAX]; /* about it, or a warning */
+	/* Since the agent's start: commits to the tables, syncs to the hardware, waits for the
+	 * table lock, rules put back, foreign rules lost or returned, packets that the kernel had
+	 * for the mirror process and could not deliver. */
+	uint64_t commits, syncs, lock_waits, fights, foreign_lost, mirror_lost;
 	uint16_t holding_count;
 	struct holding holdings[AGENT_MSG_HOLDINGS_MAX];
+	/*
+	 * Attached hosts, in the order in which they came and went, a page a request. With
+	 * all_hosts what was told before is void: forget it, then take this page and the ones that
+	 * follow. A page comes again until a request that held it was answered.
+	 */
+	bool all_hosts;
+	uint16_t host_count;
+	struct agent_host hosts[AGENT_MSG_HOSTS_MAX];
+	uint32_t hosts_known;    /* hosts there are, told or still to be told */
+	uint32_t hosts_left_out; /* more than the agent keeps */
 };
 
 struct agent_request {

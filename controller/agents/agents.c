@@ -379,8 +379,10 @@ take_poll(struct agents *agents, struct entry *entry, void *route, struct instan
 	}
 	if (agents->events.report)
 		agents->events.report(agents->user, entry->id, poll);
-	/* The report may have led to agents_want, which answers by itself. */
-	if (entry->route_count && sheet_waits(&entry->sheet))
+	/* The report may have led to agents_want, which answers by itself. Hosts are told a page a
+	 * request: an answer lets the next one come. */
+	if (entry->route_count &&
+	    (sheet_waits(&entry->sheet) || poll->host_count || poll->all_hosts))
 		answer(agents, entry, now);
 }
 

@@ -43,7 +43,7 @@ struct agents_events {
 	/* A session stands (`again`: it replaced one). Before agents_want is called for it the
 	 * switch is told nothing. */
 	void (*hello)(void *user, size_t id, const struct agent_hello *hello, bool again);
-	/* A report; holdings of it as agent_poll says. */
+	/* A report; what its holdings and hosts mean is told at agent_poll. */
 	void (*report)(void *user, size_t id, const struct agent_poll *poll);
 	/* A generation was applied, or could not be. */
 	void (*acked)(void *user, size_t id, uint64_t generation, int code, const char *text);
