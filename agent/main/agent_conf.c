@@ -11,6 +11,7 @@
 static const char *const words_position[] = {"last", "first", NULL};
 static const char *const words_target[] = {"auto", "erspan", "tee", "nflog", NULL};
 static const char *const words_backend[] = {"auto", "none", "switchd-resync", "cl-acltool", NULL};
+static const char *const words_comments[] = {"auto", "yes", "no", NULL};
 
 static const struct conf_option options[] = {
     {.name = "name", .type = CONF_STRING},
@@ -24,6 +25,8 @@ static const struct conf_option options[] = {
     {.name = "interface", .type = CONF_STRING, .preset = "swp+"},
     {.name = "target", .type = CONF_WORD, .words = words_target, .preset = "auto"},
     {.name = "backend", .type = CONF_WORD, .words = words_backend, .preset = "auto"},
+    {.name = "rule_comments", .type = CONF_WORD, .words = words_comments, .preset = "auto"},
+    {.name = "management_interface", .type = CONF_STRING, .preset = "eth0"},
     {.name = "nflog_group", .type = CONF_NUMBER, .min = 1, .max = 65535, .preset = "6343"},
     {.name = "source", .type = CONF_ADDR},
     {.name = "source6", .type = CONF_ADDR},
@@ -36,6 +39,7 @@ static const struct conf_option options[] = {
     {.name = "look", .type = CONF_DURATION, .min = 50 * CLK_MS, .max = 60 * CLK_S, .preset = "1s"},
     {.name = "lock_wait", .type = CONF_DURATION, .min = CLK_MS, .max = 60 * CLK_S, .preset = "2s"},
     {.name = "sync_floor", .type = CONF_DURATION, .min = 0, .max = 600 * CLK_S, .preset = "0s"},
+    {.name = "sync_wait", .type = CONF_DURATION, .min = CLK_S, .max = 600 * CLK_S, .preset = "30s"},
     {.name = "put_back", .type = CONF_NUMBER, .min = 0, .max = 1000000, .preset = "5"},
     {.name = "run_dir", .type = CONF_PATH, .preset = "/run/finderscope"},
     {.name = "state_dir", .type = CONF_PATH, .preset = "/var/lib/finderscope"},
@@ -70,7 +74,9 @@ take_texts(const struct conf_section *root, struct agent_conf *c, char *error)
 	    {"controller", c->controller, sizeof c->controller},
 	    {"key", c->key_file, sizeof c->key_file}, {"user", c->user, sizeof c->user},
 	    {"table", w->table, sizeof w->table}, {"chain", w->chain, sizeof w->chain},
-	    {"interface", w->iface, sizeof w->iface}, {"run_dir", w->run_dir, sizeof w->run_dir},
+	    {"interface", w->iface, sizeof w->iface},
+	    {"management_interface", w->mgmt, sizeof w->mgmt},
+	    {"run_dir", w->run_dir, sizeof w->run_dir},
 	    {"state_dir", w->state_dir, sizeof w->state_dir},
 	    {"switchd", w->switchd_root, sizeof w->switchd_root},
 	    {"policy_dir", w->policy_dir, sizeof w->policy_dir},
@@ -87,6 +93,9 @@ take_texts(const struct conf_section *root, struct agent_conf *c, char *error)
 		return conf_error_at(root, "interface", 0, error,
 		    "\"%s\" is no interface name; like swp1, or swp+ for all that begin so",
 		    w->iface);
+	if (w->mgmt[0] && !filter_iface_ok(w->mgmt))
+		return conf_error_at(root, "management_interface", 0, error,
+		    "\"%s\" is no interface name; like eth0", w->mgmt);
 	return 0;
 }
 
@@ -127,6 +136,7 @@ take_numbers(const struct conf_section *root, struct wire_config *w)
 	w->first = conf_get_word(root, "position", 0) == 1;
 	w->target = (uint8_t)conf_get_word(root, "target", 0);
 	w->backend = (uint8_t)conf_get_word(root, "backend", 0);
+	w->comments = (uint8_t)conf_get_word(root, "rule_comments", 0);
 	w->nflog_group = (uint16_t)conf_get_number(root, "nflog_group", 0);
 	w->max_rules = (uint32_t)conf_get_number(root, "max_rules", 0);
 	w->max_destinations = (uint32_t)conf_get_number(root, "max_destinations", 0);
@@ -137,6 +147,7 @@ take_numbers(const struct conf_section *root, struct wire_config *w)
 	w->tick_ms = (uint32_t)(conf_get_number(root, "look", 0) / CLK_MS);
 	w->lock_ms = (uint32_t)(conf_get_number(root, "lock_wait", 0) / CLK_MS);
 	w->sync_floor_ms = (uint32_t)(conf_get_number(root, "sync_floor", 0) / CLK_MS);
+	w->sync_wait_ms = (uint32_t)(conf_get_number(root, "sync_wait", 0) / CLK_MS);
 	w->fights = (uint32_t)conf_get_number(root, "put_back", 0);
 	w->source4 = conf_get_addr(root, "source", 0);
 	w->source6 = conf_get_addr(root, "source6", 0);

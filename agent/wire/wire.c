@@ -204,6 +204,10 @@ msg_config(struct cursor *c, struct wire_config *config)
 	field_bool(c, &config->first);
 	field_range(c, &config->target, WIRE_TARGET_NFLOG);
 	field_range(c, &config->backend, WIRE_BACKEND_ACLTOOL);
+	field_range(c, &config->comments, WIRE_COMMENTS_NO);
+	field_text(c, config->mgmt, sizeof config->mgmt);
+	if (c->in && !c->bad && config->mgmt[0] && !filter_iface_ok(config->mgmt))
+		c->bad = true;
 	FIELD(c, config->nflog_group);
 	FIELD(c, config->max_rules);
 	FIELD(c, config->max_destinations);
@@ -214,6 +218,7 @@ msg_config(struct cursor *c, struct wire_config *config)
 	FIELD(c, config->tick_ms);
 	FIELD(c, config->lock_ms);
 	FIELD(c, config->sync_floor_ms);
+	FIELD(c, config->sync_wait_ms);
 	FIELD(c, config->fights);
 	field_addr(c, &config->source4);
 	field_addr(c, &config->source6);
@@ -226,7 +231,7 @@ msg_config(struct cursor *c, struct wire_config *config)
 	for (unsigned i = 0; i < WIRE_PROTECT_MAX; i++)
 		field_addr(c, &config->protect[i]);
 	if (config->protects > WIRE_PROTECT_MAX || config->tick_ms < 50 || config->lock_ms == 0 ||
-	    config->max_rules == 0 || config->max_rules > 65536)
+	    config->sync_wait_ms == 0 || config->max_rules == 0 || config->max_rules > 65536)
 		c->bad = true;
 }
 
@@ -260,10 +265,13 @@ msg_status(struct cursor *c, struct wire_status *status)
 	field_bool(c, &status->comments);
 	field_bool(c, &status->released);
 	field_bool(c, &status->stopped);
+	FIELD(c, status->code);
 	field_bool(c, &status->nft_beside);
 	FIELD(c, status->slots);
 	FIELD(c, status->slots_used);
 	FIELD(c, status->destinations);
+	FIELD(c, status->stuck);
+	FIELD(c, status->bps);
 	FIELD(c, status->commits);
 	FIELD(c, status->syncs);
 	FIELD(c, status->lock_waits);

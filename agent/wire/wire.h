@@ -53,6 +53,7 @@ enum wire_type {
 enum wire_side { WIRE_FROM_MAIN, WIRE_FROM_RULES, WIRE_FROM_RULES_TO_MIRROR, WIRE_FROM_MIRROR };
 
 enum wire_target { WIRE_TARGET_AUTO, WIRE_TARGET_ERSPAN, WIRE_TARGET_TEE, WIRE_TARGET_NFLOG };
+enum wire_comments { WIRE_COMMENTS_AUTO, WIRE_COMMENTS_YES, WIRE_COMMENTS_NO };
 enum wire_backend {
 	WIRE_BACKEND_AUTO,
 	WIRE_BACKEND_NONE,
@@ -67,15 +68,18 @@ struct wire_config {
 	bool first;                   /* rules stand first in the chain, not last */
 	uint8_t target;               /* enum wire_target */
 	uint8_t backend;              /* enum wire_backend */
+	uint8_t comments;             /* enum wire_comments: whether rules carry their tag */
+	char mgmt[FILTER_IFACE_MAX];  /* no ERSPAN copies leave through it: "eth0" */
 	uint16_t nflog_group;
 	uint32_t max_rules;            /* slots */
-	uint32_t max_destinations;     /* ERSPAN source/destination pairs; 0: no limit */
+	uint32_t max_destinations;     /* ERSPAN source/destination pairs; 0: by the back end */
 	uint64_t rule_bps;             /* brake, bits a second for one capture; 0: none */
 	uint64_t switch_bps;           /* for all together */
 	uint8_t len4, len6;            /* widest filter */
 	uint32_t tick_ms;              /* between two looks at the counters */
 	uint32_t lock_ms;              /* the table lock is waited for that long, then reported */
 	uint32_t sync_floor_ms;        /* between two hardware syncs that add */
+	uint32_t sync_wait_ms;         /* for the hardware's verdict */
 	uint32_t fights;               /* how often lost rules are put back before giving up */
 	struct addr source4, source6;  /* of the copies; none: by route */
 	char run_dir[WIRE_PATH_MAX];   /* state file */
@@ -112,10 +116,13 @@ struct wire_status {
 	uint8_t target4, target6; /* enum wire_target; AUTO: none */
 	bool comments;            /* rules carry their tag */
 	bool released;
-	bool stopped;    /* a foreign writer without the lock, or a stuck removal */
+	bool stopped;    /* takes nothing new; code says why */
+	uint16_t code;   /* enum result: FOREIGN_WRITER, STUCK, HARDWARE; 0 is none */
 	bool nft_beside; /* iptables is the nft variant: its rules and ours are apart */
 	uint32_t slots, slots_used;
-	uint32_t destinations;
+	uint32_t destinations; /* ERSPAN pairs at most; 0: no limit */
+	uint32_t stuck;        /* captures that the hardware does not let go of */
+	uint64_t bps;          /* copied, all captures, over the last look */
 	uint64_t commits, syncs, lock_waits, fights, foreign_lost, mirror_lost;
 	char text[ORDER_TEXT_MAX];
 };

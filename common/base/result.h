@@ -26,11 +26,14 @@
 	X(26, LIMIT_WIDTH, "the filter is wider than allowed")                                     \
 	X(27, LIMIT_DESTINATIONS, "the switch's ERSPAN destinations are taken")                    \
 	X(28, TOO_LARGE_FOR_CAPTURE, "too large for capture")                                      \
+	X(29, LIMIT_ACL, "the rest of the switch's ACL space is left to the switch")               \
 	X(30, NOT_CONNECTED, "the switch is not connected")                                        \
 	X(31, NO_AGENT, "no switch is bound to that exporter")                                     \
 	X(32, NO_FAMILY, "this switch cannot mirror that address family")                          \
 	X(33, NO_TARGET, "the switch has no target that could copy")                               \
 	X(34, NO_ROUTE, "no route to the analyser")                                                \
+	X(35, DESTINATION_MGMT, "the analyser is reached through the management port")             \
+	X(36, DESTINATION_MIRRORED, "the analyser is behind a port that is mirrored")              \
 	X(40, KERNEL, "the kernel refused the rule")                                               \
 	X(41, LOCK, "the table lock was held too long by somebody else")                           \
 	X(42, HARDWARE, "the switch's hardware refused the rule")                                  \

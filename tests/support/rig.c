@@ -78,6 +78,7 @@ rig_isolate(struct rig *rig)
 	c->len6 = 64;
 	c->tick_ms = 100;
 	c->lock_ms = 1000;
+	c->sync_wait_ms = 5000;
 	c->fights = 3;
 	snprintf(c->run_dir, sizeof c->run_dir, "%s", rig->dir);
 	snprintf(c->state_dir, sizeof c->state_dir, "%s", rig->dir);
