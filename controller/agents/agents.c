@@ -514,7 +514,7 @@ take_stranger(struct agents *agents, const uint8_t *key, const uint8_t *message,
 	seal_done(&seal);
 	if (n >= 0 && agent_msg_unpack_request(agents->plain, (size_t)n, &agents->request) == 0 &&
 	    agents->request.is_hello && agents->events.stranger)
-		agents->events.stranger(agents->user, key, agents->request.hello.name);
+		agents->events.stranger(agents->user, key, &agents->request.hello);
 }
 
 static void

@@ -50,7 +50,8 @@ struct agents_events {
 	/* Not heard for 30 s, or cut. */
 	void (*gone)(void *user, size_t id);
 	/* Somebody with a key that nobody configured; at most once a minute a key. */
-	void (*stranger)(void *user, const uint8_t key[KEYS_SIZE], const char *name);
+	void (*stranger)(
+	    void *user, const uint8_t key[KEYS_SIZE], const struct agent_hello *hello);
 	/* Two agents use one key at the same time. */
 	void (*conflict)(void *user, size_t id);
 };

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What agents say becomes facts for the decider; what it decides becomes orders for them. */
+#include <ifaddrs.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/log.h"
+#include "controller/engine/engine_part.h"
+
+static void
+on_hello(void *user, size_t id, const struct agent_hello *hello, bool again)
+{
+	struct engine *engine = user;
+	struct addr addrs[AGENT_MSG_ADDRS_MAX];
+	struct decide_agent agent = {
+	    .can4 = hello->target4 != AGENT_TARGET_NONE,
+	    .can6 = hello->target6 != AGENT_TARGET_NONE,
+	    .rules_max = hello->rules_max,
+	    .bps_max = hello->bps_max,
+	    .len4 = hello->len4,
+	    .len6 = hello->len6,
+	    .addrs = addrs,
+	};
+
+	for (size_t i = 0; i < hello->addr_count; i++)
+		if (!addr_is_special(&hello->addrs[i].addr))
+			addrs[agent.addr_count++] = hello->addrs[i].addr;
+	decide_connected(engine->decide, (unsigned)id, &agent, clk_now());
+	log_info("switch %s: connected%s, version %s, target %s", fleet_name(&engine->fleet, id),
+	    again ? " again" : "", hello->version, agent_msg_target_name(hello->target4));
+	engine_tell(engine, "agent", "switch", fleet_name(&engine->fleet, id), "state",
+	    again ? "connected again" : "connected", "version", hello->version, "target",
+	    agent_msg_target_name(hello->target4), "back_end",
+	    agent_msg_backend_name(hello->backend), (char *)NULL);
+}
+
+static void
+on_report(void *user, size_t id, const struct agent_poll *poll)
+{
+	struct engine *engine = user;
+
+	decide_report(engine->decide, (unsigned)id, poll->holdings, poll->holding_count,
+	    poll->all_holdings, poll->released, clk_now());
+}
+
+static void
+on_acked(void *user, size_t id, uint64_t generation, int code, const char *text)
+{
+	struct engine *engine = user;
+	struct agents_info info;
+
+	if (code != RESULT_OK) {
+		log_warning("switch %s: %s%s%s", fleet_name(&engine->fleet, id), result_text(code),
+		    text[0] != '\0' ? ": " : "", text);
+		engine_tell(engine, "agent", "switch", fleet_name(&engine->fleet, id), "state",
+		    "could not apply its orders", "reason", result_name(code), "text",
+		    text[0] != '\0' ? text : result_text(code), (char *)NULL);
+		return;
+	}
+	if (agents_info(engine->agents, id, &info) && generation == info.wanted)
+		decide_settled(engine->decide, (unsigned)id, clk_now());
+}
+
+static void
+on_gone(void *user, size_t id)
+{
+	struct engine *engine = user;
+
+	decide_gone(engine->decide, (unsigned)id, clk_now());
+	log_warning("switch %s: not heard for 30 s", fleet_name(&engine->fleet, id));
+	engine_tell(engine, "agent", "switch", fleet_name(&engine->fleet, id), "state", "silent",
+	    (char *)NULL);
+}
+
+static void
+on_stranger(void *user, const uint8_t key[KEYS_SIZE], const struct agent_hello *hello)
+{
+	struct engine *engine = user;
+	char fingerprint[KEYS_FINGERPRINT_MAX];
+
+	if (!waiting_heard(&engine->waiting, key, hello, clk_now()))
+		return;
+	keys_fingerprint(key, fingerprint);
+	log_notice("an agent with an unknown key waits: %s, it calls itself %s; finderscopectl "
+		   "agents accept %s",
+	    fingerprint, hello->name, fingerprint);
+	engine_tell(engine, "agent", "state", "waiting to be accepted", "fingerprint", fingerprint,
+	    "name", hello->name, (char *)NULL);
+}
+
+static void
+on_conflict(void *user, size_t id)
+{
+	struct engine *engine = user;
+
+	log_warning("switch %s: two agents use its key", fleet_name(&engine->fleet, id));
+	engine_tell(engine, "agent", "switch", fleet_name(&engine->fleet, id), "state",
+	    "two agents use its key", (char *)NULL);
+}
+
+const struct agents_events engine_agents_events = {
+    .hello = on_hello,
+    .report = on_report,
+    .acked = on_acked,
+    .gone = on_gone,
+    .stranger = on_stranger,
+    .conflict = on_conflict,
+};
+
+void
+engine_push(struct engine *engine, struct instant now)
+{
+	unsigned id;
+
+	while (decide_changed(engine->decide, &id)) {
+		size_t count =
+		    decide_orders(engine->decide, id, engine->orders, AGENTS_ORDERS_MAX, now);
+		int r = agents_want(engine->agents, id, engine->orders, count,
+		    decide_lease_ms(engine->decide), now);
+
+		if (r < 0)
+			log_errno(LOG_LEVEL_ERROR, r, "switch %s: its orders could not be sent",
+			    fleet_name(&engine->fleet, id));
+	}
+}
+
+int
+engine_refit(
+    struct engine *engine, const struct fleet_accepted *accepted, size_t count, struct instant now)
+{
+	struct policy_conf policy = engine->settings->policy;
+	struct fleet before = engine->fleet;
+	int r;
+
+	memset(&engine->fleet, 0, sizeof engine->fleet);
+	r = fleet_set(&engine->fleet, engine->settings, accepted, count);
+	if (r == 0) {
+		policy.switches = engine->fleet.places;
+		policy.switch_count = engine->fleet.count;
+		r = agents_reload(engine->agents, engine->fleet.keys, engine->fleet.count, now);
+	}
+	/* What agents/ took, decide/ must take as well: ids are the same in both. */
+	if (r == 0 && (r = decide_reload(engine->decide, &policy, now)) < 0)
+		(void)agents_reload(engine->agents, before.keys, before.count, now);
+	if (r < 0) {
+		fleet_done(&engine->fleet);
+		engine->fleet = before;
+		return r;
+	}
+	fleet_done(&before);
+	/* A switch whose key is another one lost its session. */
+	for (size_t i = 0; i < engine->fleet.count; i++) {
+		struct agents_info info;
+
+		if (agents_info(engine->agents, i, &info) && !info.connected)
+			decide_gone(engine->decide, (unsigned)i, now);
+	}
+	return 0;
+}
+
+void
+engine_own_addresses(struct engine *engine)
+{
+	struct addr addrs[256];
+	struct ifaddrs *list, *i;
+	size_t count = 0;
+	uint16_t port;
+
+	if (getifaddrs(&list) < 0)
+		return;
+	for (i = list; i != NULL && count < 256; i = i->ifa_next)
+		if (i->ifa_addr != NULL &&
+		    addr_from_sockaddr(i->ifa_addr, &addrs[count], &port) == 0 &&
+		    !addr_is_special(&addrs[count]))
+			count++;
+	freeifaddrs(list);
+	(void)decide_own(engine->decide, addrs, count);
+}

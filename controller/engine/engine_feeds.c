@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Lists and what is seen of them: feeds' events, sightings, lookup, explain. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/log.h"
+#include "controller/engine/engine_part.h"
+
+#define BATCH 512 /* sightings a turn of the loop: it has others to serve */
+#define MATCHES 64
+
+static enum result
+judge(void *user, const struct addr *remote, uint16_t port)
+{
+	struct engine *engine = user;
+
+	switch (feeds_judge(engine->feeds, remote, port)) {
+	case FEEDS_LISTED:
+		return RESULT_OK;
+	case FEEDS_ALLOWED:
+	case FEEDS_NEVER:
+		return RESULT_END_ALLOWED;
+	case FEEDS_NOT_LISTED:
+		break;
+	}
+	return RESULT_END_DELISTED;
+}
+
+static void
+feed_event(struct engine *engine, const struct feeds_event *e, struct instant now)
+{
+	char count[64];
+
+	snprintf(count, sizeof count, "%zu", e->entries4 + e->entries6);
+	switch (e->kind) {
+	case FEEDS_LOADED:
+		log_info("feed %s: version %u, %zu entries (%zu new, %zu gone)%s", e->feed,
+		    e->version, e->entries4 + e->entries6, e->added, e->removed,
+		    e->from_cache ? ", the last good copy" : "");
+		engine_tell(engine, "feed", "feed", e->feed, "state", "loaded", "entries", count,
+		    "from", e->from_cache ? "last good copy" : "source", (char *)NULL);
+		return;
+	case FEEDS_UNCHANGED:
+		return;
+	case FEEDS_REFUSED:
+		log_warning(
+		    "feed %s: the new version is refused, the old one stays: %s", e->feed, e->text);
+		engine_tell(engine, "feed", "feed", e->feed, "state", "refused", "text", e->text,
+		    (char *)NULL);
+		return;
+	case FEEDS_FAILED:
+		log_warning("feed %s: %s", e->feed, e->text);
+		engine_tell(engine, "feed", "feed", e->feed, "state", "failed", "text", e->text,
+		    (char *)NULL);
+		return;
+	case FEEDS_PUBLISHED:
+		log_info("table %u: %zu IPv4 and %zu IPv6 entries, built in %u ms", e->version,
+		    e->entries4, e->entries6, e->build_ms);
+		decide_rejudge(engine->decide, judge, engine, now);
+		return;
+	}
+}
+
+void
+engine_feeds(struct engine *engine, struct instant now)
+{
+	struct feeds_event event;
+
+	while (feeds_next_event(engine->feeds, &event, &engine->events_lost_feeds))
+		feed_event(engine, &event, now);
+}
+
+/* The decider knows feeds by name; the number travels in sightings. */
+static void
+know_feed(struct engine *engine, uint16_t id)
+{
+	char name[FEEDS_NAME_MAX];
+
+	if (id >= FEEDS_MAX || engine->feed_known[id] || feeds_name(engine->feeds, id, name) < 0)
+		return;
+	decide_feed(engine->decide, id, name);
+	engine->feed_known[id] = true;
+}
+
+static void
+take_sighting(void *user, const struct sighting *sighting)
+{
+	struct engine *engine = user;
+
+	for (unsigned i = 0; i < sighting->entry_count; i++) {
+		uint16_t id = sighting->entries[i].feed;
+
+		know_feed(engine, id);
+		if (id < FEEDS_MAX)
+			engine->feed_sightings[id]++;
+	}
+	decide_sighting(engine->decide, sighting, clk_now(), NULL);
+}
+
+void
+engine_sightings(struct engine *engine, struct instant now)
+{
+	(void)now;
+	(void)receiver_drain(engine->receiver, take_sighting, engine, BATCH);
+}
+
+static const char *
+kind_of(const struct feeds_match *match)
+{
+	if (strcmp(match->feed, "never") == 0)
+		return strcmp(match->note, "local network") == 0 ? "local" : "never";
+	return match->allow ? "allow" : "feed";
+}
+
+static void
+match_row(const struct engine *engine, const struct feeds_match *match, struct ctl_match *row)
+{
+	char since[CLK_TEXT_MAX];
+
+	*row = (struct ctl_match){.prefix = match->prefix, .port = match->port};
+	snprintf(row->list, sizeof row->list, "%s", match->feed);
+	snprintf(row->kind, sizeof row->kind, "%s", kind_of(match));
+	if (match->note[0] != '\0')
+		snprintf(row->text, sizeof row->text, "%s", match->note);
+	else if (match->line == 0)
+		snprintf(row->text, sizeof row->text, "the configuration's own");
+	else
+		snprintf(row->text, sizeof row->text, "line %u of version %u%s%s", match->line,
+		    match->version, match->since_wall_ns > 0 ? ", since " : "",
+		    match->since_wall_ns > 0 ? clk_format_wall(match->since_wall_ns, since) : "");
+	if (match->id < FEEDS_MAX)
+		row->sightings = engine->feed_sightings[match->id];
+}
+
+static const char *
+verdict_says(enum feeds_verdict verdict)
+{
+	switch (verdict) {
+	case FEEDS_NOT_LISTED:
+		return "not listed: a sample of it is no sighting";
+	case FEEDS_LISTED:
+		return "listed: a sample of it is a sighting; finderscopectl explain says what "
+		       "would follow";
+	case FEEDS_ALLOWED:
+		return "allow-listed: a sample of it is no sighting, whatever lists it";
+	case FEEDS_NEVER:
+		return "never matched: a sample of it is no sighting, whatever lists it";
+	}
+	return "";
+}
+
+enum result
+engine_lookup(
+    void *user, const struct addr *addr, uint16_t port, uint64_t cursor, struct serve_reply *reply)
+{
+	struct engine *engine = user;
+	struct feeds_match matches[MATCHES];
+	size_t count;
+	enum feeds_verdict verdict =
+	    feeds_lookup(engine->feeds, addr, port, matches, MATCHES, &count);
+
+	for (size_t i = cursor; i < count && i < MATCHES; i++) {
+		struct ctl_match row;
+
+		match_row(engine, &matches[i], &row);
+		if (!serve_match(reply, &row)) {
+			serve_next(reply, i);
+			return RESULT_OK;
+		}
+	}
+	serve_text(reply, "%s", verdict_says(verdict));
+	return RESULT_OK;
+}
+
+static void
+step_row(struct serve_reply *reply, const char *name, enum result code, const char *text)
+{
+	struct ctl_step row = {.passed = code == RESULT_OK, .code = code};
+
+	snprintf(row.name, sizeof row.name, "%s", name);
+	snprintf(row.text, sizeof row.text, "%s", text);
+	(void)serve_step(reply, &row);
+}
+
+/* The sighting that one more sample of that conversation would be. */
+static void
+imagine(struct engine *engine, const struct addr *remote, uint16_t port, const struct addr *local,
+    struct sighting *s)
+{
+	struct feeds_match matches[MATCHES];
+	size_t count;
+
+	memset(s, 0, sizeof *s);
+	s->when = clk_now();
+	s->remote = *remote;
+	s->remote_port = port;
+	s->has_ports = port != 0;
+	s->proto = port != 0 ? 6 : 0;
+	s->outbound = true;
+	s->sampling_rate = 1;
+	s->local = *local;
+	s->local.family = remote->family;
+	(void)feeds_lookup(engine->feeds, remote, port, matches, MATCHES, &count);
+	for (size_t i = 0; i < count && i < MATCHES && s->entry_count < SIGHTING_ENTRIES_MAX; i++) {
+		if (matches[i].allow || matches[i].id >= FEEDS_MAX)
+			continue;
+		know_feed(engine, matches[i].id);
+		s->entries[s->entry_count++] = (struct sighting_entry){.prefix = matches[i].prefix,
+		    .port = matches[i].port,
+		    .feed = matches[i].id,
+		    .line = matches[i].line};
+	}
+}
+
+enum result
+engine_explain(void *user, const struct addr *remote, uint16_t port, const struct addr *local,
+    struct serve_reply *reply)
+{
+	struct engine *engine = user;
+	enum feeds_verdict listed = feeds_judge(engine->feeds, remote, port);
+	struct sighting sighting;
+	struct verdict verdict;
+
+	if (local->family != 0 && local->family != remote->family) {
+		serve_text(reply, "one address is IPv4, the other IPv6: no conversation");
+		return RESULT_BAD_REQUEST;
+	}
+	if (listed == FEEDS_ALLOWED || listed == FEEDS_NEVER) {
+		step_row(reply, "allowed", RESULT_END_ALLOWED, verdict_says(listed));
+		return RESULT_OK;
+	}
+	imagine(engine, remote, port, local, &sighting);
+	decide_explain(engine->decide, &sighting, clk_now(), &verdict);
+	for (unsigned i = 0; i < verdict.step_count; i++)
+		step_row(
+		    reply, verdict.steps[i].name, verdict.steps[i].code, verdict.steps[i].text);
+	step_row(reply, "verdict", verdict.code,
+	    verdict.code == RESULT_OK ? "one more sample opens a capture"
+	    : verdict.alert           ? "no capture; one more sample is an alert"
+				      : "no capture");
+	return RESULT_OK;
+}
+
+static void
+feed_row(const struct engine *engine, const struct feeds_info *info, struct ctl_feed *row)
+{
+	*row = (struct ctl_feed){.entries = info->entries4 + info->entries6,
+	    .entries4 = info->entries4,
+	    .entries6 = info->entries6,
+	    .bad_lines = info->bad_lines,
+	    .sightings = engine->feed_sightings[info->id],
+	    .age_ms = info->age_ns > 0 ? (uint64_t)(info->age_ns / CLK_MS) : 0,
+	    .next_ms = info->next_ns > 0 ? (uint64_t)(info->next_ns / CLK_MS) : 0,
+	    .failures = info->failures};
+	snprintf(row->name, sizeof row->name, "%s", info->name);
+	snprintf(row->url, sizeof row->url, "%.*s", (int)sizeof row->url - 1, info->url);
+	snprintf(row->state, sizeof row->state, "%s",
+	    !info->loaded        ? "never"
+	    : info->failures > 0 ? "failing"
+	    : info->from_cache   ? "stale"
+				 : "good");
+	snprintf(row->text, sizeof row->text, "%s", info->last_error);
+	if (info->version > 0)
+		snprintf(row->revision, sizeof row->revision, "version %u", info->version);
+	for (size_t i = 0; i < engine->settings->feeds.feed_count; i++)
+		if (strcmp(engine->settings->feeds.feeds[i].name, info->name) == 0)
+			row->interval_ms =
+			    (uint64_t)(engine->settings->feeds.feeds[i].interval_ns / CLK_MS);
+}
+
+/* Under the row of one feed that is asked for: its first bad lines. */
+static void
+say_bad_lines(struct ctl_feed *row, const struct feeds_info *info)
+{
+	size_t used = strlen(row->text);
+
+	for (size_t i = 0; i < FORMAT_BAD_MAX && info->bad[i][0] != '\0'; i++)
+		if (used < sizeof row->text)
+			used += (size_t)snprintf(row->text + used, sizeof row->text - used, "%s%s",
+			    used > 0 ? "; " : "", info->bad[i]);
+}
+
+enum result
+engine_feed_rows(void *user, const char *name, uint64_t cursor, struct serve_reply *reply)
+{
+	struct engine *engine = user;
+	size_t count = feeds_info(engine->feeds, NULL, 0);
+	struct feeds_info *infos = calloc(count + 1, sizeof *infos);
+	bool found = name[0] == '\0';
+
+	if (infos == NULL)
+		return RESULT_INTERNAL;
+	count = feeds_info(engine->feeds, infos, count);
+	for (size_t i = cursor; i < count; i++) {
+		struct ctl_feed row;
+
+		if (name[0] != '\0' && strcmp(name, infos[i].name) != 0)
+			continue;
+		found = true;
+		feed_row(engine, &infos[i], &row);
+		if (name[0] != '\0')
+			say_bad_lines(&row, &infos[i]);
+		if (!serve_feed(reply, &row)) {
+			serve_next(reply, i);
+			break;
+		}
+	}
+	free(infos);
+	if (!found) {
+		serve_text(reply, "no feed is called \"%s\"", name);
+		return RESULT_NOT_FOUND;
+	}
+	return RESULT_OK;
+}
+
+enum result
+engine_feed_refresh(
+    void *user, const struct serve_peer *peer, const char *name, struct serve_reply *reply)
+{
+	struct engine *engine = user;
+
+	if (feeds_refresh(engine->feeds, name, false) < 0) {
+		serve_text(reply, "no feed is called \"%s\"", name);
+		return RESULT_NOT_FOUND;
+	}
+	log_info("feed %s: refresh asked for by %s", name, peer->name);
+	serve_text(reply, "%s is fetched now", name);
+	return RESULT_OK;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What engine_*.c share: the engine's insides. Nobody else includes this. */
+#ifndef CONTROLLER_ENGINE_ENGINE_PART_H
+#define CONTROLLER_ENGINE_ENGINE_PART_H
+
+#include <systemd/sd-event.h>
+
+#include "controller/agents/agents.h"
+#include "controller/decide/decide.h"
+#include "controller/engine/fleet.h"
+#include "controller/engine/journal.h"
+#include "controller/engine/waiting.h"
+#include "controller/feeds/feeds.h"
+#include "controller/match/slot.h"
+#include "controller/receive/receiver.h"
+#include "controller/serve/serve.h"
+#include "controller/settings/settings.h"
+
+/* Who stopped something, and why: shown by `status`, kept over restarts. */
+struct engine_stop {
+	char who[CTL_NAME_MAX];
+	char why[CTL_TEXT_MAX];
+	int64_t wall_ns;
+};
+
+struct engine {
+	const char *path; /* of the configuration */
+	bool debug;
+	struct settings *settings;
+	struct fleet fleet;
+	struct waiting waiting;
+	struct instant started;
+
+	sd_event *loop;
+	sd_event_source *agents_timer;
+	struct slot *slot;
+	struct receiver *receiver;
+	struct feeds *feeds;
+	struct decide *decide;
+	struct agents *agents;
+	struct serve *serve;
+	struct journal *journal;
+
+	struct engine_stop frozen;  /* while decide_frozen */
+	bool feed_known[FEEDS_MAX]; /* decide/ was told the name */
+	uint64_t feed_sightings[FEEDS_MAX];
+	uint64_t events_lost_feeds; /* by the feed thread's queue */
+	struct order orders[AGENTS_ORDERS_MAX];
+};
+
+/* engine_events.c: what happened, as a JSON line to everybody who wants it. */
+void engine_event(void *user, struct instant now, const struct decide_event *event);
+/* An event that is not the decider's: pairs of key and text, a NULL key ends. */
+void engine_tell(struct engine *engine, const char *kind, ...) __attribute__((sentinel));
+
+/* engine_agents.c */
+extern const struct agents_events engine_agents_events;
+/* Orders of switches that changed go out. */
+void engine_push(struct engine *engine, struct instant now);
+/* The fleet is another one (reload, accept, forget): decide/ and agents/ are told. */
+int engine_refit(
+    struct engine *engine, const struct fleet_accepted *accepted, size_t count, struct instant now);
+/* The controller's own addresses are never captured. */
+void engine_own_addresses(struct engine *engine);
+
+/* engine_feeds.c */
+void engine_feeds(struct engine *engine, struct instant now);
+void engine_sightings(struct engine *engine, struct instant now);
+enum result engine_lookup(
+    void *user, const struct addr *addr, uint16_t port, uint64_t cursor, struct serve_reply *reply);
+enum result engine_explain(void *user, const struct addr *remote, uint16_t port,
+    const struct addr *local, struct serve_reply *reply);
+enum result engine_feed_rows(
+    void *user, const char *name, uint64_t cursor, struct serve_reply *reply);
+enum result engine_feed_refresh(
+    void *user, const struct serve_peer *peer, const char *name, struct serve_reply *reply);
+
+/* engine_captures.c */
+enum result engine_captures(
+    void *user, uint64_t id, bool all, uint64_t cursor, struct serve_reply *reply);
+enum result engine_capture_start(void *user, const struct serve_peer *peer,
+    const struct ctl_start *start, struct serve_reply *reply);
+enum result engine_capture_stop(
+    void *user, const struct serve_peer *peer, uint64_t id, struct serve_reply *reply);
+enum result engine_capture_extend(void *user, const struct serve_peer *peer, uint64_t id,
+    uint64_t for_ms, struct serve_reply *reply);
+
+/* engine_fleet.c */
+enum result engine_agents(void *user, const char *name, uint64_t cursor, struct serve_reply *reply);
+enum result engine_agent_accept(void *user, const struct serve_peer *peer, const char *fingerprint,
+    const char *name, struct serve_reply *reply);
+enum result engine_agent_forget(
+    void *user, const struct serve_peer *peer, const char *name, struct serve_reply *reply);
+
+/* engine_ops.c: the rest of what the control sockets ask. */
+extern const struct serve_ops engine_ops;
+
+/* engine_reload.c: 0, or a negative errno and one line in `error`; then nothing changed. `note`
+ * (may be "") says what only a restart takes. */
+int engine_reload(
+    struct engine *engine, struct instant now, char error[CONF_ERROR_MAX], char note[CTL_TEXT_MAX]);
+
+#endif
