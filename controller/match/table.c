@@ -2,10 +2,11 @@
 /*
  * The table holds, for each family, the address space cut into intervals with one answer each, so
  * its size hangs on the number of prefixes alone and not on their lengths. Three steps find the
- * interval of an address: sieve   a bit for each /24 (2 MiB): clear when nothing in it matches.
- * Nearly every miss ends here; index   where the intervals of each /16 begin; search  among these,
- * halving without branches. IPv4 and IPv6 are built by the same code, keys standing left-aligned in
- * 128 bits. Only the last step differs: IPv4 needs no more than the 16 bits below the index.
+ * interval of an address. The sieve, a bit for each /24 (2 MiB), is clear when nothing in it
+ * matches: nearly every miss ends there. The index says where the intervals of each /16 begin.
+ * Among these it is searched, halving without branches. IPv4 and IPv6 are built by the same code,
+ * keys standing left-aligned in 128 bits. Only the last step differs: IPv4 needs no more than the
+ * 16 bits below the index.
  */
 #include "controller/match/table.h"
 
@@ -48,6 +49,7 @@ struct half {
 };
 
 struct table {
+	struct table_sieve sieve; /* first: table.h reads it there */
 	struct half v4, v6;
 };
 
@@ -324,6 +326,7 @@ table_new(const struct table_entry *entries, size_t count, struct table **ret_ta
 		table_free(&table);
 		return r;
 	}
+	table->sieve = (struct table_sieve){table->v4.sieve, table->v6.sieve};
 	*ret_table = table;
 	return 0;
 }
@@ -377,20 +380,14 @@ value_set(uint32_t value)
 }
 
 uint32_t
-table_find4(const struct table *table, uint32_t addr)
+table_past4(const struct table *table, uint32_t addr)
 {
-	if (!(table->v4.sieve[addr >> 14] >> (addr >> 8 & 63) & 1))
-		return 0;
 	return value_set(half_value4(&table->v4, addr));
 }
 
 uint32_t
-table_find6(const struct table *table, const uint8_t addr[16])
+table_past6(const struct table *table, const uint8_t addr[16])
 {
-	uint32_t top = (uint32_t)addr[0] << 16 | (uint32_t)addr[1] << 8 | addr[2];
-
-	if (!(table->v6.sieve[top >> 6] >> (top & 63) & 1))
-		return 0;
 	return value_set(half_value6(&table->v6, key_from(addr, 16)));
 }
 
