@@ -109,7 +109,8 @@ order_take(const Finderscope__Order *from, struct order *ret_order)
 	struct order order = {.capture = from->capture};
 
 	if (from->capture == 0 || !filter_take(from->filter, &order.filter) ||
-	    !addr_take(&from->analyser, false, &order.analyser.addr) || from->session > 1023 ||
+	    !addr_take(&from->analyser, false, &order.analyser.addr) ||
+	    addr_is_special(&order.analyser.addr) || from->session < 1 || from->session > 1023 ||
 	    from->erspan_type < 1 || from->erspan_type > 2 || from->ttl > 255)
 		return false;
 	order.analyser.session = (uint16_t)from->session;

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "common/base/result.h"
 #include "common/msg/agent_msg.h"
 #include "proto/finderscope.pb-c.h"
 
@@ -428,6 +429,129 @@ test_reply(void **state)
 	assert_int_equal(agent_msg_unpack_reply(bytes, (size_t)n, &reply_back), -EBADMSG);
 }
 
+static struct order
+make_order(uint64_t capture, bool six)
+{
+	struct order o = {.capture = capture,
+	    .analyser = {.session = 1023, .erspan_type = 2, .ttl = 255},
+	    .remaining_ms = UINT32_MAX,
+	    .max_bps = UINT64_MAX,
+	    .max_packets = 1,
+	    .max_bytes = UINT64_MAX};
+
+	prefix_parse(six ? "2001:db8::1" : "10.1.0.2", &o.filter.a, NULL);
+	prefix_parse(six ? "2001:db8:1::/48" : "198.51.100.0/24", &o.filter.b, NULL);
+	o.filter.has_proto = true;
+	o.filter.proto = 6;
+	o.filter.port = 65535;
+	o.filter.one_way = capture % 2;
+	snprintf(o.filter.iface, sizeof o.filter.iface, "swp%u+", (unsigned)capture % 100);
+	addr_parse(six ? "2001:db8:2::1" : "192.0.2.74", &o.analyser.addr);
+	return o;
+}
+
+static bool
+order_same(const struct order *a, const struct order *b)
+{
+	return a->capture == b->capture && filter_equal(&a->filter, &b->filter) &&
+	       addr_equal(&a->analyser.addr, &b->analyser.addr) &&
+	       a->analyser.session == b->analyser.session &&
+	       a->analyser.erspan_type == b->analyser.erspan_type &&
+	       a->analyser.ttl == b->analyser.ttl && a->remaining_ms == b->remaining_ms &&
+	       a->max_bps == b->max_bps && a->max_packets == b->max_packets &&
+	       a->max_bytes == b->max_bytes;
+}
+
+static void
+test_largest_page(void **state)
+{
+	static struct agent_reply in, out;
+	int n;
+
+	(void)state;
+	in = (struct agent_reply){.kind = AGENT_REPLY_PAGE,
+	    .code = RESULT_FROZEN,
+	    .generation = UINT64_MAX,
+	    .lease_ms = 60000,
+	    .page = 3,
+	    .last_page = true,
+	    .frozen = true,
+	    .order_count = AGENT_MSG_ORDERS_MAX};
+	memset(in.text, 'x', sizeof in.text - 1);
+	for (unsigned i = 0; i < AGENT_MSG_ORDERS_MAX; i++)
+		in.orders[i] = make_order(UINT64_MAX - i, i % 2);
+	n = agent_msg_pack_reply(&in, bytes, sizeof bytes);
+	assert_in_range(n, 1, AGENT_MSG_MAX);
+	assert_int_equal(agent_msg_unpack_reply(bytes, (size_t)n, &out), 0);
+	assert_int_equal(out.kind, in.kind);
+	assert_int_equal(out.code, in.code);
+	assert_string_equal(out.text, in.text);
+	assert_true(out.generation == in.generation && out.lease_ms == in.lease_ms);
+	assert_true(out.page == 3 && out.last_page && out.frozen);
+	assert_int_equal(out.order_count, AGENT_MSG_ORDERS_MAX);
+	for (unsigned i = 0; i < AGENT_MSG_ORDERS_MAX; i++)
+		assert_true(order_same(&in.orders[i], &out.orders[i]));
+	in.order_count++;
+	assert_int_equal(agent_msg_pack_reply(&in, bytes, sizeof bytes), -EMSGSIZE);
+}
+
+/* One field out of its range each; what was written by our own pack, which checks nothing. */
+static void
+test_bad_orders(void **state)
+{
+	static struct agent_reply in, out;
+	const struct order good = make_order(9, false);
+
+	(void)state;
+	in = (struct agent_reply){.kind = AGENT_REPLY_PAGE, .generation = 1, .order_count = 2};
+#define TRY(change, want)                                                                          \
+	do {                                                                                       \
+		struct order *o = &in.orders[1];                                                   \
+		in.orders[0] = make_order(8, false);                                               \
+		*o = good;                                                                         \
+		change;                                                                            \
+		int n = agent_msg_pack_reply(&in, bytes, sizeof bytes);                            \
+		assert_true(n > 0);                                                                \
+		assert_int_equal(agent_msg_unpack_reply(bytes, (size_t)n, &out), want);            \
+	} while (0)
+	TRY((void)0, 0);
+	TRY(o->capture = 0, -EBADMSG);
+	TRY(o->analyser.addr.family = 0, -EBADMSG);
+	TRY(addr_parse("224.0.0.1", &o->analyser.addr), -EBADMSG);
+	TRY(o->analyser.session = 0, -EBADMSG);
+	TRY(o->analyser.session = 1024, -EBADMSG);
+	TRY(o->analyser.erspan_type = 0, -EBADMSG);
+	TRY(o->analyser.erspan_type = 3, -EBADMSG);
+	TRY(o->filter.a.len = 33, -EBADMSG);
+	TRY(o->filter.b.len = 16, -EBADMSG);
+	TRY(o->filter.a.addr.family = 0, -EBADMSG);
+	TRY(o->filter.a.addr.family = 6, -EBADMSG);
+	TRY(o->filter.a_port = 1, -EBADMSG);
+	TRY(o->filter.proto = 1, -EBADMSG);
+	TRY(o->filter.iface[2] = ';', -EBADMSG);
+	TRY(snprintf(o->filter.iface, sizeof o->filter.iface, "+"), -EBADMSG);
+#undef TRY
+	in.order_count = 0;
+	in.kind = (enum agent_reply_kind)(AGENT_REPLY_REFUSED + 1);
+	int n = agent_msg_pack_reply(&in, bytes, sizeof bytes);
+	assert_int_equal(agent_msg_unpack_reply(bytes, (size_t)n, &out), -EBADMSG);
+}
+
+/* Text for people goes to terminals and logs. */
+static void
+test_harmless_text(void **state)
+{
+	static struct agent_reply in, out;
+	int n;
+
+	(void)state;
+	in = (struct agent_reply){.kind = AGENT_REPLY_REFUSED, .code = RESULT_VERSION};
+	snprintf(in.text, sizeof in.text, "a\033[2J\nb\x7f");
+	n = agent_msg_pack_reply(&in, bytes, sizeof bytes);
+	assert_int_equal(agent_msg_unpack_reply(bytes, (size_t)n, &out), 0);
+	assert_string_equal(out.text, "a?[2J?b?");
+}
+
 int
 main(void)
 {
@@ -435,7 +559,8 @@ main(void)
 	    cmocka_unit_test(test_largest_poll), cmocka_unit_test(test_empty),
 	    cmocka_unit_test(test_too_many), cmocka_unit_test(test_bad_hosts),
 	    cmocka_unit_test(test_too_many_on_the_wire), cmocka_unit_test(test_cut),
-	    cmocka_unit_test(test_reply)};
+	    cmocka_unit_test(test_reply), cmocka_unit_test(test_largest_page),
+	    cmocka_unit_test(test_bad_orders), cmocka_unit_test(test_harmless_text)};
 
 	return cmocka_run_group_tests_name("agent_msg", tests, NULL, NULL);
 }
