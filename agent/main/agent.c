@@ -115,8 +115,8 @@ report(struct agent *a, bool urgent)
 	for (struct known *k = a->known; k; k = k->hh.next)
 		if (k->holding.capture)
 			list[i++] = k->holding;
-	(void)link_report(a->link, list, i, (uint16_t)a->status.slots_used, 0, a->status.released,
-	    urgent, clk_now());
+	(void)link_report(a->link, list, i, (uint16_t)a->status.slots_used, a->status.bps,
+	    a->status.released, urgent, clk_now());
 	free(list);
 }
 

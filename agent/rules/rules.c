@@ -220,8 +220,13 @@ on_put(struct rules *r, const struct wire_put *put, struct instant now)
 			log_warning(
 			    "capture %" PRIu64 " came with another filter; ignored", held->capture);
 		held->dirty = true;
+		/* Main asks again when the route changed; without one what stands is left alone. */
+		struct addr source = source_for(r, &held->order.analyser);
+		if (source.family && !addr_equal(&source, &held->source)) {
+			held->source = source;
+			held->remake = true;
+		}
 		if (held->remake) {
-			held->source = source_for(r, &held->order.analyser);
 			held->hold = HOLD_INSTALLING;
 			tell_mirror(r, held);
 			r->pending = true;
