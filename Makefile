@@ -160,6 +160,7 @@ install: all
 	install -D -m 644 -t $(DESTDIR)/lib/systemd/system packaging/systemd/*.service
 	install -D -m 644 -t $(DESTDIR)$(prefix)/lib/sysusers.d packaging/sysusers/*.conf
 	install -D -m 644 -t $(DESTDIR)$(prefix)/lib/tmpfiles.d packaging/tmpfiles/*.conf
+	install -D -m 644 -t $(DESTDIR)$(prefix)/lib/sysctl.d packaging/sysctl/*.conf
 	install -D -m 644 -t $(DESTDIR)$(sysconfdir)/logrotate.d packaging/logrotate/*
 	@# A configuration that is there is somebody's work.
 	for conf in controller agent; do \

@@ -52,6 +52,23 @@ print_port(const char *name, unsigned format, uint32_t value)
 	}
 }
 
+/* The VLANs of the frame that holds layer `number`. */
+static void
+print_vlans(const struct packet *packet, unsigned number)
+{
+	const char *separator = "";
+	printf(",\"vlans\":[");
+	for (unsigned i = 0; number == 0 && i < packet->vlan_count; i++, separator = ",")
+		printf("%s%u", separator, packet->vlans[i]);
+	for (unsigned i = 0; i < packet->inner_count; i++) {
+		if (packet->inner[i].layer != number)
+			continue;
+		printf("%s%u", separator, packet->inner[i].vlan);
+		separator = ",";
+	}
+	printf("]");
+}
+
 static void
 print_layers(const struct packet *packet)
 {
@@ -62,6 +79,7 @@ print_layers(const struct packet *packet)
 			printf(",\"inner\":{\"tunnel\":\"%s\"", packet_tunnel_name(layer->tunnel));
 			if (layer->vni != 0)
 				printf(",\"vni\":%u", layer->vni);
+			print_vlans(packet, i);
 		}
 		print_addr("src", layer->family, layer->src);
 		print_addr("dst", layer->family, layer->dst);
@@ -105,10 +123,7 @@ print_packet(struct decode *decode, const struct sflow_sample *sample)
 	printf(",\"packet\":\"%s\"", packet_outcome_name(packet.outcome));
 	if (packet.ethertype != 0)
 		printf(",\"ethertype\":%u", packet.ethertype);
-	printf(",\"vlans\":[");
-	for (unsigned i = 0; i < packet.vlan_count; i++)
-		printf("%s%u", i > 0 ? "," : "", packet.vlans[i]);
-	printf("]");
+	print_vlans(&packet, 0);
 	print_layers(&packet);
 }
 
@@ -148,9 +163,11 @@ print_extended(const struct sflow_sample *sample)
 }
 
 static void
-print_rejected(const struct sflow_datagram *datagram, const char *what, const char *exporter)
+print_rejected(
+    const struct sflow_datagram *datagram, const char *what, const char *exporter, uint64_t frame)
 {
-	printf("{\"type\":\"rejected\",\"what\":\"%s\"", what);
+	printf("{\"type\":\"rejected\",\"what\":\"%s\",\"frame\":%llu", what,
+	    (unsigned long long)frame);
 	if (exporter != NULL)
 		printf(
 		    ",\"exporter\":\"%s\",\"datagram_sequence\":%u", exporter, datagram->sequence);
@@ -196,7 +213,7 @@ datagram(struct decode *decode, const struct recording_datagram *recorded)
 	if (sflow_open(recorded->bytes, recorded->length, counters, &datagram) != SFLOW_OK) {
 		decode->bad = true;
 		if (!decode->stats_only)
-			print_rejected(&datagram, "datagram", NULL);
+			print_rejected(&datagram, "datagram", NULL, recorded->number);
 		return;
 	}
 	addr_format(&datagram.agent, exporter);
@@ -204,7 +221,7 @@ datagram(struct decode *decode, const struct recording_datagram *recorded)
 	while ((got = sflow_next(&datagram, &sample)) != SFLOW_END) {
 		if (got == SFLOW_REJECTED) {
 			if (!decode->stats_only)
-				print_rejected(&datagram, "sample", exporter);
+				print_rejected(&datagram, "sample", exporter, recorded->number);
 			continue;
 		}
 		bool flow = sample.type == SFLOW_FLOW || sample.type == SFLOW_EXPANDED_FLOW ||

@@ -17,7 +17,11 @@
 /* A datagram this far back in sequence or time is no late one: the exporter began anew. */
 #define WINDOW 64
 #define LATE_MS 10000
-/* And a gap this wide in a source's sequence is no loss. */
+/* And a gap this wide is no loss but a new count: nobody sends 2^24 datagrams between two that
+ * come. */
+#define GAP_MAX (1 << 24)
+/* The same for the sequences of sources, of which a datagram may move one by a dozen. */
+#define SOURCE_WINDOW (WINDOW * 64)
 #define SOURCE_GAP_MAX (1u << 20)
 
 struct exporters_entry {
@@ -25,6 +29,7 @@ struct exporters_entry {
 	uint32_t generation; /* of the sources' sequences: new at each restart and each owner */
 	uint32_t number;     /* of the entry in the table */
 	uint64_t seen;       /* bit n: sequence - n came */
+	bool again;          /* the datagram that is open came before: its samples are no news */
 	struct exporters_row row;
 };
 
@@ -168,10 +173,10 @@ judge(const struct exporters_entry *entry, uint32_t sequence, uint32_t uptime_ms
 		       row->uptime_ms - uptime_ms < UINT32_MAX - SILENT_LONG / CLK_MS;
 	if (younger)
 		return SEQUEL_RESTART;
+	if (step <= -WINDOW || step > GAP_MAX)
+		return SEQUEL_RESTART;
 	if (step > 0)
 		return SEQUEL_GAP;
-	if (step <= -WINDOW)
-		return SEQUEL_RESTART;
 	return (entry->seen >> -step & 1) != 0 ? SEQUEL_DUPLICATE : SEQUEL_LATE;
 }
 
@@ -190,6 +195,7 @@ follow(struct exporters *exporters, struct exporters_entry *entry, uint32_t sequ
 		return;
 	case SEQUEL_DUPLICATE:
 		row->duplicates++;
+		entry->again = true;
 		return;
 	case SEQUEL_GAP:
 		row->lost += step - 1;
@@ -225,6 +231,7 @@ exporters_datagram(struct exporters *exporters, const struct addr *agent, uint32
 	}
 	if (entry != NULL) {
 		entry_open(entry);
+		entry->again = false;
 		follow(exporters, entry, sequence, uptime_ms);
 	} else {
 		entry = entry_take(exporters, base, now);
@@ -238,6 +245,7 @@ exporters_datagram(struct exporters *exporters, const struct addr *agent, uint32
 		entry->row.first = now;
 		/* What was sent before it was known is not lost, and not late. */
 		entry->seen = UINT64_MAX;
+		entry->again = false;
 		entry->generation = generation_new(exporters);
 	}
 	struct exporters_row *row = &entry->row;
@@ -267,6 +275,8 @@ exporters_sample(struct exporters *exporters, struct exporters_entry *entry, uin
 {
 	struct exporters_row *row = &entry->row;
 	row->sampling_rate = sampling_rate;
+	if (entry->again)
+		return;
 	uint64_t id = (uint64_t)source_type << 32 | source_index;
 	uint64_t hash =
 	    mix(id + exporters->seed, (uint64_t)entry->number << 32 | entry->generation);
@@ -285,8 +295,8 @@ exporters_sample(struct exporters *exporters, struct exporters_entry *entry, uin
 				row->samples_lost += step - 1;
 			if (dropped < SOURCE_GAP_MAX)
 				row->declared_drops += dropped;
-		} else if ((int32_t)step > -WINDOW) {
-			/* It came late, and was counted as lost; the same one twice was not. */
+		} else if ((int32_t)step > -SOURCE_WINDOW) {
+			/* It came late, and was counted as lost. */
 			if (step != 0 && row->samples_lost > 0)
 				row->samples_lost--;
 			return;

@@ -138,8 +138,14 @@ read_vlans(struct walk *walk)
 		const uint8_t *tag = cursor_take(&walk->cursor, 4);
 		if (tag == NULL)
 			return stop(walk, PACKET_TRUNCATED);
-		if (packet->layer_count == 0 && packet->vlan_count < PACKET_VLANS_MAX)
-			packet->vlans[packet->vlan_count++] = cursor_load16(tag) & 0xfff;
+		uint16_t vlan = cursor_load16(tag) & 0xfff;
+		if (packet->layer_count > 0) {
+			if (packet->inner_count < PACKET_VLANS_MAX)
+				packet->inner[packet->inner_count++] =
+				    (struct packet_tag){packet->layer_count, vlan};
+		} else if (packet->vlan_count < PACKET_VLANS_MAX) {
+			packet->vlans[packet->vlan_count++] = vlan;
+		}
 		uint16_t type = cursor_load16(tag + 2);
 		if (type != TYPE_VLAN && type != TYPE_QINQ && type != TYPE_QINQ_OLD &&
 		    type != 0x9200 && type != 0x9300)
@@ -487,6 +493,7 @@ packet_decode(const uint8_t *bytes, size_t length, uint32_t protocol, struct pac
 	};
 	ret_packet->layer_count = 0;
 	ret_packet->vlan_count = 0;
+	ret_packet->inner_count = 0;
 	ret_packet->deep = false;
 	ret_packet->ethertype = 0;
 	/* Each turn takes bytes off the cursor or stops. */

@@ -65,6 +65,12 @@ struct packet_layer {
 	uint32_t vni; /* of what carries this layer: VXLAN, Geneve, GRE key; 0 is none */
 };
 
+/* A tag inside a tunnel: of the frame that holds layer `layer`. */
+struct packet_tag {
+	uint8_t layer;
+	uint16_t vlan;
+};
+
 struct packet {
 	uint8_t outcome;                  /* enum packet_outcome */
 	uint8_t layer_count;              /* of layers that are filled; the others are undefined */
@@ -72,6 +78,8 @@ struct packet {
 	bool deep;                        /* something was left unread because of a cap */
 	uint16_t ethertype;               /* the last one before the first layer; 0 is none */
 	uint16_t vlans[PACKET_VLANS_MAX]; /* ids without priority bits */
+	uint8_t inner_count;              /* tags inside tunnels, outermost first */
+	struct packet_tag inner[PACKET_VLANS_MAX];
 	struct packet_layer layers[PACKET_LAYERS_MAX];
 };
 

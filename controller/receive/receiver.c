@@ -30,6 +30,11 @@ struct tally {
 	uint64_t datagrams, bytes, refused_source, receive_errors, truncated;
 	struct glance_counters seen;
 };
+/* The kernel counts a socket's losses in 32 bits, which a flood fills within hours. */
+struct drops {
+	uint64_t all;
+	uint32_t last;
+};
 #define TALLY_WORDS (sizeof(struct tally) / sizeof(uint64_t))
 _Static_assert(sizeof(struct tally) % sizeof(uint64_t) == 0, "64-bit counters alone");
 
@@ -38,7 +43,8 @@ struct receiver_thread {
 	unsigned number;
 	bool started;
 	pthread_t id;
-	int *fds; /* one for each listen address */
+	int *fds;            /* one for each listen address */
+	struct drops *drops; /* and what was lost there; the main thread's */
 	struct exporters *exporters;
 	struct ring *ring;
 	struct glance *glance;
@@ -195,6 +201,7 @@ thread_free(struct receiver_thread *thread, size_t listen_count)
 		}
 	}
 	free(thread->fds);
+	free(thread->drops);
 	glance_free(&thread->glance);
 	exporters_free(&thread->exporters);
 	ring_free(&thread->ring);
@@ -212,7 +219,8 @@ thread_new(struct receiver *receiver, const struct receiver_conf *conf, unsigned
 	thread->receiver = receiver;
 	thread->number = number;
 	thread->fds = malloc(receiver->listen_count * sizeof *thread->fds);
-	if (thread->fds == NULL)
+	thread->drops = calloc(receiver->listen_count, sizeof *thread->drops);
+	if (thread->fds == NULL || thread->drops == NULL)
 		goto fail;
 	for (size_t i = 0; i < receiver->listen_count; i++)
 		thread->fds[i] = -1;
@@ -460,17 +468,39 @@ receiver_drain(struct receiver *receiver, void (*take)(void *user, const struct 
 	return taken;
 }
 
+static uint64_t
+drops_of(struct receiver_thread *thread, size_t listen)
+{
+	struct drops *drops = &thread->drops[listen];
+	uint32_t now = listen_drops(thread->fds[listen]);
+	drops->all += now - drops->last;
+	drops->last = now;
+	return drops->all;
+}
+
+void
+receiver_sockets(const struct receiver *receiver,
+    void (*each)(void *user, const struct receiver_socket *socket), void *user)
+{
+	for (unsigned t = 0; t < receiver->thread_count; t++) {
+		for (size_t i = 0; i < receiver->listen_count; i++) {
+			struct receiver_socket socket = {t, i, drops_of(receiver->threads[t], i)};
+			each(user, &socket);
+		}
+	}
+}
+
 void
 receiver_stats(const struct receiver *receiver, struct receiver_stats *ret_stats)
 {
 	uint64_t sum[TALLY_WORDS] = {0};
 	struct receiver_stats stats = {0};
 	for (unsigned t = 0; t < receiver->thread_count; t++) {
-		const struct receiver_thread *thread = receiver->threads[t];
+		struct receiver_thread *thread = receiver->threads[t];
 		for (size_t i = 0; i < TALLY_WORDS; i++)
 			sum[i] += atomic_load_explicit(&thread->shown[i], memory_order_relaxed);
 		for (size_t i = 0; i < receiver->listen_count; i++)
-			stats.kernel_drops += listen_drops(thread->fds[i]);
+			stats.kernel_drops += drops_of(thread, i);
 		stats.ring_drops += ring_drops(thread->ring);
 		stats.exporters += exporters_count(thread->exporters);
 		stats.exporters_evicted += exporters_evicted(thread->exporters);

@@ -97,6 +97,15 @@ void receiver_stats(const struct receiver *receiver, struct receiver_stats *ret_
 void receiver_stats_each(const struct receiver_stats *stats,
     void (*each)(void *user, const char *name, const char *help, uint64_t value), void *user);
 
+/* One socket: which listen address of which thread it serves. */
+struct receiver_socket {
+	unsigned thread;
+	size_t listen;
+	uint64_t kernel_drops; /* datagrams lost because this socket's buffer was full */
+};
+void receiver_sockets(const struct receiver *receiver,
+    void (*each)(void *user, const struct receiver_socket *socket), void *user);
+
 /* Calls `each` for every exporter known; a consistent copy each. May run beside the threads. */
 void receiver_exporters(struct receiver *receiver,
     void (*each)(void *user, const struct exporters_row *exporter), void *user);

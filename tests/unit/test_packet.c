@@ -326,6 +326,9 @@ gre_with_all_its_options(void **state)
 	decode(forge.length, PACKET_ETHERNET);
 	assert_inside(1, PACKET_TUNNEL_GRE, 0);
 	assert_int_equal(packet.vlan_count, 0); /* the outer packet has none */
+	assert_int_equal(packet.inner_count, 1);
+	assert_int_equal(packet.inner[0].vlan, 5);
+	assert_int_equal(packet.inner[0].layer, 1);
 }
 
 static void

@@ -17,6 +17,7 @@
 #include "controller/match/slot.h"
 #include "controller/receive/receiver.h"
 #include "tests/support/forge.h"
+#include "tests/support/tables.h"
 
 #define DEADLINE_MS 10000
 
@@ -25,29 +26,14 @@ struct taken {
 	struct sighting last;
 };
 
-static struct table *
-table_of(const char *const *prefixes, size_t count)
-{
-	struct table_entry entries[8];
-	memset(entries, 0, sizeof entries);
-	for (size_t i = 0; i < count; i++) {
-		assert_int_equal(prefix_parse(prefixes[i], &entries[i].prefix, NULL), 0);
-		entries[i].feed = 2;
-		entries[i].line = (uint32_t)i + 1;
-	}
-	struct table *table;
-	assert_int_equal(table_new(entries, count, &table), 0);
-	return table;
-}
-
 static struct slot *
 slot_of_test(void)
 {
-	static const char *const listed[] = {"198.51.100.0/24", "2001:db8:bad::/48"};
-	static const char *const local[] = {"10.0.0.0/8", "2001:db8:1::/48"};
+	static const char *const listed[] = {"198.51.100.0/24", "2001:db8:bad::/48", NULL};
+	static const char *const local[] = {"10.0.0.0/8", "2001:db8:1::/48", NULL};
 	struct slot *slot;
 	assert_int_equal(slot_new(&slot), 0);
-	assert_int_equal(slot_publish(slot, table_of(listed, 2), table_of(local, 2)), 0);
+	assert_int_equal(slot_publish(slot, tables_of(listed), tables_of(local)), 0);
 	return slot;
 }
 
@@ -183,14 +169,14 @@ static void
 a_new_table_counts_at_once(void **state)
 {
 	(void)state;
-	static const char *const listed[] = {"192.0.2.1"};
+	static const char *const listed[] = {"192.0.2.1", NULL};
 	static struct forge forge;
 	char text[ADDR_TEXT_MAX];
 	struct slot *slot = slot_of_test();
 	struct receiver_conf conf = {.threads = 2};
 	struct receiver *receiver = receiver_of_test(slot, &conf);
 	/* The threads sit in a receive that blocks: the swap must not wait for them. */
-	assert_int_equal(slot_publish(slot, table_of(listed, 1), NULL), 0);
+	assert_int_equal(slot_publish(slot, tables_of(listed), NULL), 0);
 	struct taken taken = {0};
 	forge_two(&forge, "192.0.2.250", 1);
 	send_to(receiver, &forge);
@@ -285,6 +271,43 @@ sources_not_on_the_allow_list_are_refused(void **state)
 }
 
 static void
+one_socket(void *user, const struct receiver_socket *socket)
+{
+	uint64_t *drops = user;
+	assert_true(socket->thread < 2 && socket->listen == 0);
+	drops[socket->thread] = socket->kernel_drops;
+}
+
+/* The threads don't run yet: what is sent stays in the sockets' buffers, or is lost there. */
+static void
+what_the_kernel_drops_is_told_by_socket(void **state)
+{
+	(void)state;
+	static struct forge forge;
+	char error[RECEIVER_ERROR_MAX];
+	struct slot *slot = slot_of_test();
+	struct receiver_listen listen = {.port = 0};
+	struct receiver_conf conf = {
+	    .threads = 2, .listens = &listen, .listen_count = 1, .socket_buffer = 8192};
+	struct receiver *receiver = NULL;
+	assert_int_equal(addr_parse("127.0.0.1", &listen.addr), 0);
+	assert_int_equal(receiver_new(&conf, slot, error, &receiver), 0);
+	forge_two(&forge, "192.0.2.250", 1);
+	for (unsigned i = 0; i < 200; i++)
+		send_to(receiver, &forge);
+	uint64_t drops[2] = {0};
+	receiver_sockets(receiver, one_socket, drops);
+	assert_true(drops[0] == 0 || drops[1] == 0); /* one exporter, one socket */
+	uint64_t lost = drops[0] + drops[1];
+	assert_in_range(lost, 1, 199);
+	assert_int_equal(receiver_start(receiver), 0);
+	struct receiver_stats stats = wait_datagrams(receiver, 200 - lost);
+	assert_int_equal(stats.datagrams + stats.kernel_drops, 200);
+	receiver_free(&receiver);
+	slot_free(&slot);
+}
+
+static void
 an_address_in_use_is_said(void **state)
 {
 	(void)state;
@@ -338,6 +361,7 @@ main(void)
 	    cmocka_unit_test(one_exporter_stays_with_one_thread),
 	    cmocka_unit_test(a_full_ring_drops_and_counts),
 	    cmocka_unit_test(sources_not_on_the_allow_list_are_refused),
+	    cmocka_unit_test(what_the_kernel_drops_is_told_by_socket),
 	    cmocka_unit_test(an_address_in_use_is_said),
 	    cmocka_unit_test(rubbish_is_counted_and_the_next_one_read),
 	};
