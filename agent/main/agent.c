@@ -125,6 +125,15 @@ static int on_link_timer(sd_event_source *source, uint64_t usec, void *user);
 /* After anything that may have moved the link's descriptor or deadline. */
 static void watch_link(struct agent *a);
 
+/* What is left of a lease; rules takes no longer one than WIRE_LEASE_MAX_MS. */
+static uint32_t
+lease_left(uint32_t lease_ms, int64_t passed)
+{
+	int64_t left = lease_ms - passed;
+
+	return left > WIRE_LEASE_MAX_MS ? WIRE_LEASE_MAX_MS : (uint32_t)left;
+}
+
 static void
 on_orders(void *user, uint64_t generation, const struct order *orders, size_t count,
     struct instant since, uint32_t lease_ms)
@@ -154,7 +163,7 @@ on_orders(void *user, uint64_t generation, const struct order *orders, size_t co
 		k->wanted = k->seen = true;
 		if (k->over || (o->remaining_ms && o->remaining_ms <= passed))
 			continue;
-		msg.put = (struct wire_put){.order = *o, .lease_ms = (uint32_t)(lease_ms - passed)};
+		msg.put = (struct wire_put){.order = *o, .lease_ms = lease_left(lease_ms, passed)};
 		if (o->remaining_ms)
 			msg.put.order.remaining_ms = (uint32_t)(o->remaining_ms - passed);
 		tell_rules(a, &msg);
@@ -181,7 +190,7 @@ on_renew(void *user, struct instant since, uint32_t lease_ms)
 	if (passed >= lease_ms || !a->known)
 		return;
 	struct wire_msg msg = {
-	    .type = WIRE_RENEW, .renew = {.lease_ms = (uint32_t)(lease_ms - passed)}};
+	    .type = WIRE_RENEW, .renew = {.lease_ms = lease_left(lease_ms, passed)}};
 	tell_rules(a, &msg);
 }
 

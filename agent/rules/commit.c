@@ -322,7 +322,7 @@ static int
 attempt(struct commit *c, unsigned family, bool adds)
 {
 	struct iptable_reading *before = NULL;
-	struct planner_plan p;
+	struct planner_plan p = {.n_adds = 0};
 	struct wants w;
 	const char *words = "";
 	int r = collect(c, family, adds, &w);

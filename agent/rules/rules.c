@@ -697,23 +697,24 @@ rules_task(const struct wire_config *config, enum rules_task task, unsigned wait
 {
 	struct held_set set = {.head = NULL};
 	struct commit commit;
-	int e = 0;
+	int flag = 0;
 
 	if (task != RULES_CLEAN)
-		e = state_set_released(config->state_dir, task == RULES_RELEASE);
-	if (e < 0) {
-		log_errno(LOG_LEVEL_ERROR, e, "the released flag in %s could not be changed",
-		    config->state_dir);
-		return e;
-	}
+		flag = state_set_released(config->state_dir, task == RULES_RELEASE);
+	if (flag < 0)
+		log_errno(LOG_LEVEL_ERROR, flag, "the released flag in %s could not be %s",
+		    config->state_dir,
+		    task == RULES_RELEASE
+			? "set: rules go now, an agent that runs or starts puts them back"
+			: "lifted");
 	if (task == RULES_LIFT)
-		return 0;
-	e = commit_open(&commit, config, &set, NULL, NULL);
+		return flag;
+	int e = commit_open(&commit, config, &set, NULL, NULL);
 	if (e < 0) {
 		log_errno(LOG_LEVEL_ERROR, e, "%s", commit.text);
 		return e;
 	}
 	e = clean(&commit, wait_ms);
 	commit_close(&commit);
-	return e;
+	return e < 0 ? e : flag;
 }

@@ -5,7 +5,12 @@
  * drive it with this.
  *
  *     tool_hold keys                                       prints a secret key and its public key
- *     tool_hold URL SECRET_KEY_FILE AGENT_KEY LOCAL REMOTE ANALYSER LEASE_MS
+ *     tool_hold [-n COUNT] [-p POLL_MS] [-i FIRST] URL SECRET_KEY_FILE AGENT_KEY LOCAL REMOTE
+ *         ANALYSER LEASE_MS
+ *
+ *     -n COUNT    so many conversations: the remote address counts up (1)
+ *     -p POLL_MS  a quiet poll is held that long, and so often leases are renewed (the real 7 s)
+ *     -i FIRST    number of the first capture (42)
  *
  * Prints a line for what it hears: "hello", "hold N packets N rules N code N TEXT", "gone".
  * SIGUSR1: wants nothing any more and goes on; SIGTERM: ends without a word to the switch.
@@ -16,12 +21,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "controller/agents/agents.h"
 
+#define COUNT_MAX 1000
+
 struct hold_run {
 	struct agents *agents;
-	struct order order;
+	struct order orders[COUNT_MAX];
+	size_t count;
 	uint32_t lease_ms;
 	enum hold last_hold;
 	uint64_t last_packets;
@@ -46,7 +55,8 @@ on_hello(void *user, size_t id, const struct agent_hello *hello, bool again)
 	(void)hello;
 	(void)again;
 	printf("hello\n");
-	agents_want(run->agents, id, &run->order, let_go ? 0 : 1, run->lease_ms, clk_now());
+	agents_want(
+	    run->agents, id, run->orders, let_go ? 0 : run->count, run->lease_ms, clk_now());
 }
 
 static void
@@ -88,7 +98,24 @@ print_keys(void)
 	return 0;
 }
 
-/* Fills the run's order and the channel's configuration from the words; 0, or 1 when one is wrong.
+/* The same conversation `count` times over, each with the next remote address. */
+static void
+multiply(struct hold_run *run)
+{
+	for (size_t i = 1; i < run->count; i++) {
+		struct order *order = &run->orders[i];
+		uint8_t *bytes = order->filter.b.addr.bytes;
+		size_t last = addr_bits(&run->orders[0].filter.b.addr) / 8 - 1;
+
+		*order = run->orders[i - 1];
+		order->capture++;
+		order->analyser.session = (uint16_t)(order->analyser.session % 1023 + 1);
+		bytes[last - 1] = (uint8_t)(bytes[last - 1] + (bytes[last] == 254));
+		bytes[last] = (uint8_t)(bytes[last] == 254 ? 1 : bytes[last] + 1);
+	}
+}
+
+/* Fills the run's orders and the channel's configuration from the words; 0, or 1 when one is wrong.
  */
 static int
 take_words(char **words, struct hold_run *run, struct agents_conf *conf, struct agents_switch *who)
@@ -103,18 +130,18 @@ take_words(char **words, struct hold_run *run, struct agents_conf *conf, struct 
 	}
 	if (keys_parse(words[2], who->key) < 0 || addr_parse(words[3], &local) < 0 ||
 	    addr_parse(words[4], &remote) < 0 ||
-	    addr_parse(words[5], &run->order.analyser.addr) < 0) {
+	    addr_parse(words[5], &run->orders[0].analyser.addr) < 0) {
 		fprintf(stderr, "a key or an address is none\n");
 		return 1;
 	}
 	snprintf(who->name, sizeof who->name, "leaf1");
 	conf->switches = who;
 	conf->switch_count = 1;
-	run->order.capture = 42;
-	run->order.filter = filter_hosts(&local, &remote);
-	run->order.analyser.session = 7;
-	run->order.analyser.erspan_type = 2;
-	run->order.analyser.ttl = 9;
+	run->orders[0].filter = filter_hosts(&local, &remote);
+	run->orders[0].analyser.session = 7;
+	run->orders[0].analyser.erspan_type = 2;
+	run->orders[0].analyser.ttl = 9;
+	multiply(run);
 	run->lease_ms = (uint32_t)strtoul(words[6], NULL, 10);
 	return 0;
 }
@@ -138,12 +165,37 @@ serve(struct hold_run *run)
 	}
 }
 
+/* The options; how many words they were, or -1. */
+static int
+take_options(int argc, char **argv, struct hold_run *run, struct agents_conf *conf)
+{
+	int c;
+
+	run->count = 1;
+	run->orders[0].capture = 42;
+	while ((c = getopt(argc, argv, "n:p:i:")) != -1)
+		switch (c) {
+		case 'n':
+			run->count = strtoul(optarg, NULL, 10);
+			break;
+		case 'p':
+			conf->hold_ns = (int64_t)strtoul(optarg, NULL, 10) * CLK_MS;
+			break;
+		case 'i':
+			run->orders[0].capture = strtoull(optarg, NULL, 10);
+			break;
+		default:
+			return -1;
+		}
+	return run->count >= 1 && run->count <= COUNT_MAX ? optind : -1;
+}
+
 int
 main(int argc, char **argv)
 {
 	static const struct agents_events events = {
 	    .hello = on_hello, .report = on_report, .gone = on_gone};
-	struct hold_run run = {.agents = NULL};
+	static struct hold_run run;
 	struct agents_conf conf = {.hold_ns = 0};
 	struct agents_switch who;
 	struct sigaction action = {.sa_handler = on_signal};
@@ -155,13 +207,14 @@ main(int argc, char **argv)
 		return 1;
 	if (argc == 2 && strcmp(argv[1], "keys") == 0)
 		return print_keys();
-	if (argc != 8) {
+	int words = take_options(argc, argv, &run, &conf);
+	if (words < 0 || argc - words != 7) {
 		fprintf(stderr, "usage: tool_hold keys\n"
-				"       tool_hold URL SECRET_KEY_FILE AGENT_KEY LOCAL REMOTE "
-				"ANALYSER LEASE_MS\n");
+				"       tool_hold [-n COUNT] [-p POLL_MS] [-i FIRST] URL "
+				"SECRET_KEY_FILE AGENT_KEY LOCAL REMOTE ANALYSER LEASE_MS\n");
 		return 2;
 	}
-	if (take_words(argv + 1, &run, &conf, &who))
+	if (take_words(argv + words, &run, &conf, &who))
 		return 2;
 	sigaction(SIGUSR1, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);

@@ -537,6 +537,33 @@ test_bad_orders(void **state)
 	assert_int_equal(agent_msg_unpack_reply(bytes, (size_t)n, &out), -EBADMSG);
 }
 
+static void
+test_bad_reports(void **state)
+{
+	(void)state;
+#define TRY(change)                                                                                \
+	do {                                                                                       \
+		memset(&request, 0, sizeof request);                                               \
+		request.is_hello = true;                                                           \
+		fill_hello(&request.hello);                                                        \
+		fill_poll(&request.poll);                                                          \
+		change;                                                                            \
+		int n = agent_msg_pack_request(&request, bytes, sizeof bytes);                     \
+		assert_true(n > 0);                                                                \
+		assert_int_equal(agent_msg_unpack_request(bytes, (size_t)n, &back), -EBADMSG);     \
+	} while (0)
+	TRY(request.poll.holdings[AGENT_MSG_HOLDINGS_MAX - 1].capture = 0);
+	TRY(request.poll.holdings[0].hold = (enum hold)0);
+	TRY(request.poll.holdings[0].hold = (enum hold)(HOLD_ENDED + 1));
+	TRY(request.hello.backend = (enum agent_backend)3);
+	TRY(request.hello.target4 = (enum agent_target)4);
+	TRY(request.hello.target6 = (enum agent_target)4);
+	TRY(request.hello.len4 = 33);
+	TRY(request.hello.len6 = 129);
+	TRY(request.hello.addrs[3].addr.family = 0);
+#undef TRY
+}
+
 /* Text for people goes to terminals and logs. */
 static void
 test_harmless_text(void **state)
@@ -560,7 +587,8 @@ main(void)
 	    cmocka_unit_test(test_too_many), cmocka_unit_test(test_bad_hosts),
 	    cmocka_unit_test(test_too_many_on_the_wire), cmocka_unit_test(test_cut),
 	    cmocka_unit_test(test_reply), cmocka_unit_test(test_largest_page),
-	    cmocka_unit_test(test_bad_orders), cmocka_unit_test(test_harmless_text)};
+	    cmocka_unit_test(test_bad_orders), cmocka_unit_test(test_bad_reports),
+	    cmocka_unit_test(test_harmless_text)};
 
 	return cmocka_run_group_tests_name("agent_msg", tests, NULL, NULL);
 }

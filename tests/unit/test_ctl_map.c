@@ -11,6 +11,7 @@
 
 #include "common/msg/ctl_fields.h"
 #include "common/msg/ctl_map.h"
+#include "proto/finderscope.pb-c.h"
 
 static uint8_t buffer[2 * CTL_MESSAGE_MAX];
 
@@ -250,6 +251,27 @@ bad_requests_are_named(void **state)
 	    ctl_map_unpack_request(buffer, CTL_MESSAGE_MAX + 1, &out, error), RESULT_BAD_REQUEST);
 }
 
+/* Numbers are wider on the wire than here: one that does not fit is no other number. */
+static void
+large_numbers_are_refused(void **state)
+{
+	Finderscope__CtlRequest message = FINDERSCOPE__CTL_REQUEST__INIT;
+	struct ctl_request out;
+	char error[CTL_TEXT_MAX];
+
+	(void)state;
+	message.version = CTL_VERSION;
+	message.verb = CTL_LOOKUP;
+	message.port = 65535;
+	size_t n = finderscope__ctl_request__pack(&message, buffer);
+	assert_int_equal(ctl_map_unpack_request(buffer, n, &out, error), RESULT_OK);
+	assert_int_equal(out.port, 65535);
+	message.port = 65536;
+	n = finderscope__ctl_request__pack(&message, buffer);
+	assert_int_equal(ctl_map_unpack_request(buffer, n, &out, error), RESULT_BAD_REQUEST);
+	assert_non_null(strstr(error, "port"));
+}
+
 /* A request's words end in logs and events: whoever sends others is told, not quoted. */
 static void
 request_text_is_checked(void **state)
@@ -341,6 +363,7 @@ main(void)
 	    cmocka_unit_test(events_arrive),
 	    cmocka_unit_test(requests_arrive),
 	    cmocka_unit_test(bad_requests_are_named),
+	    cmocka_unit_test(large_numbers_are_refused),
 	    cmocka_unit_test(request_text_is_checked),
 	    cmocka_unit_test(bad_replies_are_told),
 	    cmocka_unit_test(noise_harms_nobody),
