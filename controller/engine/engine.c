@@ -13,6 +13,7 @@
 #include "controller/engine/engine_part.h"
 
 #define TICK_USEC UINT64_C(250000)
+#define HOLD_MAX (7 * CLK_S) /* of a quiet poll: the heartbeat */
 #define OWN_TICKS 240 /* between looks at the machine's own addresses: a minute */
 
 static int
@@ -217,6 +218,10 @@ open_rooms(struct engine *engine)
 	if (r == 0) {
 		struct agents_conf conf = set->agents;
 
+		/* A quiet poll is answered well within the lease that the answer renews. */
+		conf.hold_ns = (int64_t)set->policy.limits.lease_ms * CLK_MS / 3;
+		if (conf.hold_ns > HOLD_MAX)
+			conf.hold_ns = HOLD_MAX;
 		conf.switches = engine->fleet.keys;
 		conf.switch_count = engine->fleet.count;
 		r = agents_new(
