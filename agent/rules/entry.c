@@ -256,6 +256,16 @@ entry_find_tag(
 	return false;
 }
 
+/* The kernel copies a name out up to its NUL; what stands behind it is whatever the reader's memory
+ * held before (xt_match_to_user). */
+static bool
+head_same(const struct xt_entry_match *a, const struct xt_entry_match *b)
+{
+	return a->u.user.match_size == b->u.user.match_size &&
+	       a->u.user.revision == b->u.user.revision &&
+	       strncmp(a->u.user.name, b->u.user.name, sizeof a->u.user.name) == 0;
+}
+
 bool
 entry_same(
     unsigned family, const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size, bool deep)
@@ -268,11 +278,13 @@ entry_same(
 	    memcmp(a + s->ip, b + s->ip, s->ip_size) != 0)
 		return false;
 	/* Matches: those that we build have no private part. */
-	if (memcmp(a + s->size, b + s->size, ta - s->size) != 0)
-		return false;
+	for (size_t at = s->size; header_at(a, at, ta, &ha); at += ha.u.user.match_size)
+		if (!header_at(b, at, tb, &hb) || !head_same(&ha, &hb) ||
+		    memcmp(a + at + sizeof ha, b + at + sizeof hb,
+			ha.u.user.match_size - sizeof ha) != 0)
+			return false;
 	if (!header_at(a, ta, a_size, &ha) || !header_at(b, tb, b_size, &hb) ||
-	    ha.u.user.match_size != hb.u.user.match_size ||
-	    strcmp(ha.u.user.name, hb.u.user.name) != 0 || ha.u.user.revision != hb.u.user.revision)
+	    !head_same(&ha, &hb))
 		return false;
 	return !deep || memcmp(a + ta + sizeof ha, b + tb + sizeof hb,
 			    ha.u.user.match_size - sizeof ha) == 0;
@@ -319,6 +331,18 @@ hash_bytes(uint64_t hash, const uint8_t *p, size_t size)
 	return hash;
 }
 
+/* A match or target: its head without what stands behind the name's NUL, and its data when asked. */
+static uint64_t
+hash_part(uint64_t hash, const uint8_t *bytes, const struct xt_entry_match *head, bool deep)
+{
+	size_t name = strnlen(head->u.user.name, sizeof head->u.user.name);
+
+	hash ^= (uint64_t)head->u.user.match_size << 32 | (uint64_t)head->u.user.revision << 16;
+	hash = hash_bytes(hash, (const uint8_t *)head->u.user.name, name);
+	return deep ? hash_bytes(hash, bytes + sizeof *head, head->u.user.match_size - sizeof *head)
+		    : hash;
+}
+
 uint64_t
 entry_hash(unsigned family, const uint8_t *bytes, size_t size, const char *verdict, bool deep,
     uint64_t seed)
@@ -330,17 +354,13 @@ entry_hash(unsigned family, const uint8_t *bytes, size_t size, const char *verdi
 	if (!offsets_ok(s, bytes, size, &target))
 		return hash_bytes(seed, bytes, size);
 	seed = hash_bytes(seed, bytes + s->ip, s->ip_size);
-	if (deep)
-		seed = hash_bytes(seed, bytes + s->size, target - s->size);
-	else
-		for (size_t at = s->size; header_at(bytes, at, target, &head);
-		     at += head.u.user.match_size)
-			seed = hash_bytes(seed, bytes + at, sizeof head);
+	for (size_t at = s->size; header_at(bytes, at, target, &head); at += head.u.user.match_size)
+		seed = hash_part(seed, bytes + at, &head, deep);
 	if (!header_at(bytes, target, size, &head))
 		return hash_bytes(seed, bytes + target, size - target);
 	if (head.u.user.name[0] == '\0')
 		return hash_bytes(seed, (const uint8_t *)verdict, strlen(verdict));
-	return hash_bytes(seed, bytes + target, deep ? size - target : sizeof head);
+	return hash_part(seed, bytes + target, &head, deep);
 }
 
 static void
