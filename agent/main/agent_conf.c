@@ -32,8 +32,16 @@ static const struct conf_option options[] = {
     {.name = "source6", .type = CONF_ADDR},
     {.name = "max_rules", .type = CONF_NUMBER, .min = 1, .max = 16384, .preset = "256"},
     {.name = "max_destinations", .type = CONF_NUMBER, .min = 0, .max = 64, .preset = "0"},
-    {.name = "max_rate_rule", .type = CONF_RATE, .min = 0, .max = INT64_C(1) << 50, .preset = "1G"},
-    {.name = "max_rate", .type = CONF_RATE, .min = 0, .max = INT64_C(1) << 50, .preset = "2G"},
+    {.name = "max_rate_rule",
+	.type = CONF_RATE,
+	.min = 0,
+	.max = INT64_C(1000000000000000),
+	.preset = "1G"},
+    {.name = "max_rate",
+	.type = CONF_RATE,
+	.min = 0,
+	.max = INT64_C(1000000000000000),
+	.preset = "2G"},
     {.name = "widest4", .type = CONF_NUMBER, .min = 1, .max = 32, .preset = "24"},
     {.name = "widest6", .type = CONF_NUMBER, .min = 1, .max = 128, .preset = "64"},
     {.name = "look", .type = CONF_DURATION, .min = 50 * CLK_MS, .max = 60 * CLK_S, .preset = "1s"},
@@ -48,6 +56,12 @@ static const struct conf_option options[] = {
     {.name = "cl_acltool", .type = CONF_PATH, .preset = "/usr/cumulus/bin/cl-acltool"},
     {.type = CONF_END},
 };
+
+const struct conf_option *
+agent_conf_options(void)
+{
+	return options;
+}
 
 /* Copies a text that must fit; the table has given it a value. */
 static int

@@ -27,6 +27,9 @@ struct agent_conf {
 	struct wire_config rules; /* what rules is told */
 };
 
+/* The table of its settings, as conf.h describes such; a test holds the manual against it. */
+const struct conf_option *agent_conf_options(void);
+
 /* Reads and checks. 0, or a negative errno and "file:line: …" in `error`. Key files are not read.
  */
 int agent_conf_load(const char *path, struct agent_conf *ret_conf, char error[CONF_ERROR_MAX]);
