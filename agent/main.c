@@ -32,7 +32,8 @@ static const char usage[] =
     "      --unrelease    lift that\n"
     "      --clean        take out every mirror rule of an agent that is gone\n"
     "      --debug        log more\n"
-    "      --version      print the version\n";
+    "      --version      print the version\n"
+    "      --help         print this\n";
 
 enum {
 	OPT_RELEASE = 256,

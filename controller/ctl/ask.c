@@ -27,9 +27,15 @@ ask_fail(struct ctl *ctl, enum ctl_exit code, enum result result, const char *fo
 	va_end(args);
 	fflush(stdout);
 	fprintf(stderr, "finderscopectl: %s\n", text);
-	if (ctl->json)
-		out_print(&ctl->out, json_pack("{s:{s:i,s:s,s:s}}", "error", "code", (int)result,
-					 "name", result_name((int)result), "text", text));
+	if (ctl->json) {
+		json_t *error = json_pack("{s:i,s:s,s:s}", "code", (int)result, "name",
+		    result_name((int)result), "text", text);
+
+		if (ctl->held)
+			(void)json_array_append_new(ctl->held, error);
+		else
+			out_print(&ctl->out, json_pack("{s:o}", "error", error));
+	}
 	return (int)code;
 }
 

@@ -417,6 +417,7 @@ cmd_capture_stop(struct ctl *ctl)
 	json_t *stopped = json_array();
 	int r = CTL_EXIT_OK, worst = CTL_EXIT_OK;
 
+	ctl->held = json_array();
 	/* All are looked at before any is stopped; one that is refused does not spare the others.
 	 */
 	for (unsigned i = 0; r == CTL_EXIT_OK && i < ctl->arg_count; i++)
@@ -433,9 +434,14 @@ cmd_capture_stop(struct ctl *ctl)
 			r = CTL_EXIT_OK;
 		}
 	}
-	if (ctl->json && r == CTL_EXIT_OK && json_array_size(stopped))
-		out_print(&ctl->out, json_pack("{s:O}", "stopped", stopped));
+	if (ctl->json)
+		out_print(
+		    &ctl->out, json_array_size(ctl->held)
+				   ? json_pack("{s:O,s:O}", "stopped", stopped, "errors", ctl->held)
+				   : json_pack("{s:O}", "stopped", stopped));
 	json_decref(stopped);
+	json_decref(ctl->held);
+	ctl->held = NULL;
 	return r == CTL_EXIT_OK ? worst : r;
 }
 

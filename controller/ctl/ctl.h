@@ -50,6 +50,7 @@ struct ctl {
 	struct out out;
 	int fd; /* to the controller; -1: not connected yet */
 	bool json;
+	json_t *held; /* an array: errors are kept here, not printed; NULL: printed */
 	const struct words *word;       /* the command */
 	const char *value[CTL_OPT_MAX]; /* "" for options without a value; NULL: not given */
 	const char *args[CTL_ARGS_MAX];

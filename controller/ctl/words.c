@@ -327,6 +327,9 @@ words_parse(struct ctl *ctl, int argc, char *const argv[], char *error, size_t s
 {
 	unsigned used = 0;
 
+	/* What is wrong with the words is said in JSON, too, wherever --json stands. */
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		ctl->json |= strcmp(argv[i], "--json") == 0;
 	if (take_options(ctl, argc, argv, error, size) < 0)
 		return -EINVAL;
 	ctl->socket = ctl->value[CTL_OPT_SOCKET];
@@ -381,8 +384,65 @@ completion_options(uint32_t bits, FILE *file)
 			fprintf(file, " %s", options[i].name);
 }
 
+/* What may stand behind a command, by the words that its usage has: a list, or what a controller
+ * that answers knows, column `column` of a command's table. */
+static const struct {
+	const char *args, *path; /* path NULL: any */
+	const char *list, *command;
+	unsigned column;
+} completion_args[] = {
+    {"NAME", "agents forget", "", "agents", 1},
+    {"NAME", "agents show", "", "agents", 1},
+    {"SWITCH|all", NULL, "all", "agents", 1},
+    {"FINGERPRINT", NULL, "", "agents", 2},
+    {"ID", NULL, "", "captures", 1},
+    {"NAME [refresh]", NULL, "refresh", "feeds", 1},
+    {"bash|zsh", NULL, "bash zsh", NULL, 0},
+};
+
+static void
+completion_case(const struct words *word, FILE *file)
+{
+	fprintf(file, "\t'%s '*) list='", word->path);
+	completion_options(word->options | GLOBAL, file);
+	for (size_t i = 0; i < sizeof completion_args / sizeof *completion_args; i++) {
+		if (strcmp(word->args, completion_args[i].args) != 0 ||
+		    (completion_args[i].path && strcmp(word->path, completion_args[i].path) != 0))
+			continue;
+		fprintf(file, " %s'", completion_args[i].list);
+		if (completion_args[i].command)
+			fprintf(file, " ask='%s %u'", completion_args[i].command,
+			    completion_args[i].column);
+		fputs(" ;;\n", file);
+		return;
+	}
+	fputs("' ;;\n", file);
+}
+
+static const char completion_head[] =
+    "_finderscopectl_column()\n{\n"
+    "\tfinderscopectl \"$1\" 2>/dev/null |\n"
+    "\t    awk -v n=\"$2\" 'NR > 1 && $n ~ /^[A-Za-z0-9]/ { print $n }'\n}\n"
+    "_finderscopectl()\n{\n"
+    "\tlocal cur=\"$2\" before='' word list='' ask=''\n"
+    "\tfor word in \"${COMP_WORDS[@]:1:$((COMP_CWORD - 1))}\"; do\n"
+    "\t\tcase \"$word\" in -*) ;; *) before=\"$before$word \" ;; esac\n"
+    "\tdone\n"
+    "\tcase \"$word\" in\n"
+    "\t--on) before='--on ' ;;\n"
+    "\tesac\n"
+    "\tcase \"$before\" in\n"
+    "\t'--on ') list='edge all' ask='agents 1' ;;\n";
+
+static const char completion_tail[] =
+    "\tesac\n"
+    "\tcase \"$cur\" in -*) ask='' ;; esac\n"
+    "\t[ -z \"$ask\" ] || list=\"$list $(_finderscopectl_column ${ask% *} ${ask#* })\"\n"
+    "\tCOMPREPLY=($(compgen -W \"$list\" -- \"$cur\"))\n}\n"
+    "complete -F _finderscopectl finderscopectl\n";
+
 /* One function for both shells (zsh reads it through bashcompinit): the words so far, without
- * options, choose the list. */
+ * options, choose the list. Commands of two words stand before the one that is their first. */
 int
 words_completion(const char *shell, FILE *file)
 {
@@ -392,42 +452,38 @@ words_completion(const char *shell, FILE *file)
 
 	if (!zsh && strcmp(shell, "bash") != 0)
 		return -EINVAL;
-	fputs(zsh ? "#compdef finderscopectl\n" : "# bash completion of finderscopectl\n", file);
-	fputs("# Made by: finderscopectl completion ", file);
-	fprintf(file, "%s\n", zsh ? "zsh" : "bash");
+	fprintf(file, "%s\n# Made by: finderscopectl completion %s\n",
+	    zsh ? "#compdef finderscopectl" : "# bash completion of finderscopectl", shell);
 	if (zsh)
 		fputs("autoload -U +X bashcompinit && bashcompinit\n", file);
-	fputs("_finderscopectl()\n{\n\tlocal cur=${COMP_WORDS[COMP_CWORD]} path=() word list\n"
-	      "\tfor word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
-	      "\t\tcase $word in -*) ;; *) path+=(\"$word\") ;; esac\n\tdone\n"
-	      "\tcase \"${path[*]}\" in\n\t'') list='",
-	    file);
+	fputs(completion_head, file);
+	fputs("\t'') list='", file);
 	for (size_t i = 0; i < count; i++)
 		fprintf(file, "%s%s", i ? " " : "", names[i]);
 	completion_options(GLOBAL, file);
 	fputs("' ;;\n", file);
-	for (const struct words *w = table; w->path; w++) {
-		if (strchr(w->path, ' ') == NULL)
-			continue;
-		fprintf(file, "\t'%s'*) list='", w->path);
-		completion_options(w->options | GLOBAL, file);
-		fputs("' ;;\n", file);
-	}
+	for (const struct words *w = table; w->path; w++)
+		if (strchr(w->path, ' '))
+			completion_case(w, file);
 	for (size_t i = 0; i < count; i++) {
+		const struct words *word = table;
 		size_t n = list_words(names[i], more, 16);
-		uint32_t bits = GLOBAL;
 
-		for (const struct words *w = table; w->path; w++)
-			if (strcmp(w->path, names[i]) == 0)
-				bits |= w->options;
-		fprintf(file, "\t'%s'|'%s '*) list='", names[i], names[i]);
+		while (word->path && strcmp(word->path, names[i]) != 0)
+			word++;
+		if (word->path && n == 0) {
+			completion_case(word, file);
+			continue;
+		}
+		fprintf(file, "\t'%s ') list='", names[i]);
 		for (size_t j = 0; j < n; j++)
 			fprintf(file, "%s ", more[j]);
-		completion_options(bits, file);
+		completion_options(GLOBAL | (word->path ? word->options : 0), file);
 		fputs("' ;;\n", file);
 	}
-	fputs("\t*) list= ;;\n\tesac\n\tCOMPREPLY=($(compgen -W \"$list\" -- \"$cur\"))\n}\n"
-	      "complete -F _finderscopectl finderscopectl\n",
-	    file);
+	fputs(completion_tail, file);
+	/* zsh reads the file when it is wanted for the first time, and wants an answer then. */
+	if (zsh)
+		fputs("[ -z \"${compstate+there}\" ] || _bash_complete -F _finderscopectl\n", file);
 	return 0;
 }
