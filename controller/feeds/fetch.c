@@ -294,14 +294,21 @@ int
 fetch_wait(struct fetch *fetch, const int *fds, size_t fd_count, int timeout_ms)
 {
 	struct curl_waitfd wait[WAIT_FDS_MAX];
-	int running;
+	struct transfer *t;
+	int running, open = 0;
 
 	if (fd_count > WAIT_FDS_MAX)
 		return -E2BIG;
 	for (size_t i = 0; i < fd_count; i++)
 		wait[i] = (struct curl_waitfd){.fd = fds[i], .events = CURL_WAIT_POLLIN};
-	if (curl_multi_perform(fetch->multi, &running) != CURLM_OK ||
-	    curl_multi_poll(fetch->multi, wait, (unsigned)fd_count, timeout_ms, NULL) != CURLM_OK ||
+	TAILQ_FOREACH(t, &fetch->transfers, all)
+	open++;
+	if (curl_multi_perform(fetch->multi, &running) != CURLM_OK)
+		return -EIO;
+	/* One that ended just now has no descriptor that would wake the poll. */
+	if (running < open)
+		timeout_ms = 0;
+	if (curl_multi_poll(fetch->multi, wait, (unsigned)fd_count, timeout_ms, NULL) != CURLM_OK ||
 	    curl_multi_perform(fetch->multi, &running) != CURLM_OK)
 		return -EIO;
 	return 0;

@@ -99,3 +99,39 @@ fabric_exporter()
 	END
 	fabric_start /run/fs/pmacctd.log sw pmacctd -f /run/fs/pmacctd.conf
 }
+
+# fabric_keys BUILD NAME…: /run/fs/NAME.key and NAME.pub.
+fabric_keys()
+{
+	local build=$1 name
+	shift
+	for name in "$@"; do
+		(umask 077 && "$build/finderscopectl" genkey >"/run/fs/$name.key") || return 1
+		"$build/finderscopectl" pubkey <"/run/fs/$name.key" >"/run/fs/$name.pub"
+	done
+}
+
+# fabric_agent_conf NAME [KEY [CONTROLLER]]: /run/fs/NAME.conf for an agent; keys by their names.
+fabric_agent_conf()
+{
+	mkdir -p "/run/fs/$1.run" "/run/fs/$1.state"
+	cat >"/run/fs/$1.conf" <<-END
+		name = $1
+		controller = "tcp://192.0.2.10:6344"
+		controller_key = "$(cat "/run/fs/${3:-controller}.pub")"
+		key = /run/fs/${2:-$1}.key
+		user = nobody
+		run_dir = /run/fs/$1.run
+		state_dir = /run/fs/$1.state
+	END
+}
+
+# fabric_logs: what every program said, for a failed test's output.
+fabric_logs()
+{
+	local log
+	for log in /run/fs/*.log; do
+		echo "--- $log"
+		tail -n 30 "$log"
+	done | sed 's/^/# /'
+}
