@@ -90,9 +90,10 @@ capture_step(struct decide *d, struct brain_capture *c, enum life_input input, s
 	}
 	if (c->pub.state == from)
 		return;
-	tell(d, c, from, now);
+	/* Buried first: whoever is told sees when it was over, and the cool-down that began. */
 	if (life_is_over(c->pub.state))
 		bury(d, c, now);
+	tell(d, c, from, now);
 }
 
 /* An id that no living capture uses: copies are told apart by it. */

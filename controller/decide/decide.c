@@ -720,6 +720,20 @@ decide_restore_cooldown(struct decide *d, const struct addr *local, const struct
 }
 
 bool
+decide_cooldown(const struct decide *d, const struct addr *local, const struct addr *remote,
+    uint32_t vni, unsigned *ret_returns, struct instant *ret_ended)
+{
+	struct convs_key key = {.local = *local, .remote = *remote, .vni = vni};
+	const struct convs_row *row = convs_find(d->convs, &key);
+
+	if (row == NULL || row->returns == 0)
+		return false;
+	*ret_returns = row->returns;
+	*ret_ended = row->ended;
+	return true;
+}
+
+bool
 decide_changed(struct decide *d, unsigned *ret_id)
 {
 	for (unsigned i = 0; i < d->switch_count; i++) {

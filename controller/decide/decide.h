@@ -163,6 +163,10 @@ int decide_restore(struct decide *decide, const struct decide_capture *capture);
 int decide_restore_cooldown(struct decide *decide, const struct addr *local,
     const struct addr *remote, uint32_t vni, unsigned returns, struct instant ended);
 
+/* What of it must be kept for that: false when the conversation was never captured. */
+bool decide_cooldown(const struct decide *decide, const struct addr *local,
+    const struct addr *remote, uint32_t vni, unsigned *ret_returns, struct instant *ret_ended);
+
 /* Actions: true and a switch whose orders changed since it was last asked for. */
 bool decide_changed(struct decide *decide, unsigned *ret_id);
 /* What it should hold now; at most `max` of them; returns how many. */
