@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#define HASH_NONFATAL_OOM 1
 #include "agent/main/agent.h"
 
 #include <errno.h>
@@ -13,11 +12,12 @@
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 #include <unistd.h>
-#include <uthash.h>
 
+#include "agent/main/captures.h"
 #include "agent/main/link.h"
 #include "agent/main/netlink.h"
 #include "agent/main/roles.h"
+#include "agent/main/system.h"
 #include "agent/wire/jail.h"
 #include "agent/wire/wire.h"
 #include "common/base/log.h"
@@ -26,36 +26,20 @@
 #define STATUS_WAIT_MS 10000
 #define STOP_WAIT_MS 12000
 #define FULL_WAIT_MS 2000
-#define HELLO_DELAY_US UINT64_C(500000)
+#define HELLO_DELAY_NS (500 * CLK_MS)
 #define MESSAGES_A_TURN 512
-#define KNOWN_MAX 8192
-
-#undef uthash_nonfatal_oom
-#define uthash_nonfatal_oom(item) ((item)->capture = 0)
-
-/* A capture as main knows it: what was ordered and what rules last said. */
-struct known {
-	uint64_t capture;
-	struct order order;
-	struct holding holding;
-	bool wanted;            /* of the generation in force */
-	bool over;              /* ENDED or FAILED */
-	uint64_t over_reported; /* link_reported when it was */
-	bool seen;              /* mark of a sweep */
-	UT_hash_handle hh;
-};
 
 struct agent {
 	const struct agent_conf *conf;
 	struct roles roles;
 	struct link *link;
 	struct netlink *netlink;
-	struct known *known;
+	struct captures *captures;
 	struct wire_status status;
 	bool has_status;
 	struct agent_hello hello;
 	sd_event *event;
-	sd_event_source *link_source, *link_timer, *hello_timer;
+	sd_event_source *link_source, *link_timer, *hello_timer, *netlink_timer;
 	int exit_status;
 	bool stopping;
 };
@@ -89,34 +73,44 @@ tell_rules(struct agent *a, const struct wire_msg *msg)
 
 /* ---- to the controller ---- */
 
+/* The one thing that an operator should know first. */
 static void
-forget_over(struct agent *a)
+fill_words(const struct agent *a, struct link_state *state)
 {
-	uint64_t reported = link_reported(a->link);
-	struct known *k, *next;
+	char text[ORDER_TEXT_MAX] = "";
+	size_t parked = captures_parked(a->captures, text);
 
-	HASH_ITER(hh, a->known, k, next)
-	if (k->over && !k->wanted && reported >= k->over_reported + 2) {
-		HASH_DEL(a->known, k);
-		free(k);
+	if (a->status.code || a->status.text[0]) {
+		state->code = a->status.code;
+		memcpy(state->text, a->status.text, sizeof state->text);
+	} else if (parked) {
+		state->code = RESULT_NO_ROUTE;
+		memcpy(state->text, text, sizeof state->text);
+	} else if (a->status.nft_beside) {
+		snprintf(state->text, sizeof state->text,
+		    "iptables is the nft variant here: its rules and the agent's are apart");
 	}
 }
 
 static void
 report(struct agent *a, bool urgent)
 {
-	size_t n = HASH_COUNT(a->known), i = 0;
-	struct holding *list = calloc(n + 1, sizeof *list);
+	struct link_state state = {.rules = (uint16_t)a->status.slots_used,
+	    .bps = a->status.bps,
+	    .released = a->status.released,
+	    .commits = a->status.commits,
+	    .syncs = a->status.syncs,
+	    .lock_waits = a->status.lock_waits,
+	    .fights = a->status.fights,
+	    .foreign_lost = a->status.foreign_lost,
+	    .mirror_lost = a->status.mirror_lost};
+	size_t n;
+	struct holding *list = a->link ? captures_list(a->captures, &n) : NULL;
 
-	if (!list || !a->link) {
-		free(list);
+	if (!list)
 		return;
-	}
-	for (struct known *k = a->known; k; k = k->hh.next)
-		if (k->holding.capture)
-			list[i++] = k->holding;
-	(void)link_report(a->link, list, i, (uint16_t)a->status.slots_used, a->status.bps,
-	    a->status.released, urgent, clk_now());
+	fill_words(a, &state);
+	(void)link_report(a->link, list, n, &state, urgent, clk_now());
 	free(list);
 }
 
@@ -125,13 +119,40 @@ static int on_link_timer(sd_event_source *source, uint64_t usec, void *user);
 /* After anything that may have moved the link's descriptor or deadline. */
 static void watch_link(struct agent *a);
 
-/* What is left of a lease; rules takes no longer one than WIRE_LEASE_MAX_MS. */
-static uint32_t
-lease_left(uint32_t lease_ms, int64_t passed)
+/* Rules' messages of captures.c; its ways. */
+static void
+on_tell(void *user, const struct wire_msg *msg)
 {
-	int64_t left = lease_ms - passed;
+	tell_rules(user, msg);
+}
 
-	return left > WIRE_LEASE_MAX_MS ? WIRE_LEASE_MAX_MS : (uint32_t)left;
+static const struct paths_path *
+on_path(void *user, const struct addr *analyser)
+{
+	struct agent *a = user;
+
+	return netlink_path(a->netlink, analyser);
+}
+
+static void watch_netlink(struct agent *a);
+
+/* The ways of the analysers that may be sent to by the configuration, and of those in use. */
+static void
+follow(struct agent *a, const struct order *orders, size_t count)
+{
+	struct addr addrs[PATHS_MAX];
+	size_t n = captures_analysers(a->captures, addrs, PATHS_MAX);
+
+	for (size_t i = 0; i < count && n < PATHS_MAX; i++) {
+		size_t k = 0;
+
+		while (k < n && !addr_equal(&addrs[k], &orders[i].analyser.addr))
+			k++;
+		if (k == n)
+			addrs[n++] = orders[i].analyser.addr;
+	}
+	netlink_follow(a->netlink, addrs, n, clk_now());
+	watch_netlink(a);
 }
 
 static void
@@ -140,58 +161,38 @@ on_orders(void *user, uint64_t generation, const struct order *orders, size_t co
 {
 	struct agent *a = user;
 	struct instant now = clk_now();
-	int64_t passed = clk_diff(now, since) / CLK_MS;
-	struct wire_msg msg = {.type = WIRE_PUT};
 
-	for (struct known *k = a->known; k; k = k->hh.next)
-		k->seen = false;
-	for (size_t i = 0; i < count && passed < lease_ms; i++) {
-		const struct order *o = &orders[i];
-		struct known *k = NULL;
-		HASH_FIND(hh, a->known, &o->capture, sizeof o->capture, k);
-		if (!k) {
-			if (HASH_COUNT(a->known) >= KNOWN_MAX || !(k = calloc(1, sizeof *k)))
-				continue;
-			k->capture = o->capture;
-			HASH_ADD(hh, a->known, capture, sizeof k->capture, k);
-			if (!k->capture) {
-				free(k);
-				continue;
-			}
-		}
-		k->order = *o;
-		k->wanted = k->seen = true;
-		if (k->over || (o->remaining_ms && o->remaining_ms <= passed))
-			continue;
-		msg.put = (struct wire_put){.order = *o, .lease_ms = lease_left(lease_ms, passed)};
-		if (o->remaining_ms)
-			msg.put.order.remaining_ms = (uint32_t)(o->remaining_ms - passed);
-		tell_rules(a, &msg);
-	}
-	for (struct known *k = a->known; k; k = k->hh.next) {
-		if (k->seen || !k->wanted)
-			continue;
-		k->wanted = false;
-		if (!k->over) {
-			msg = (struct wire_msg){.type = WIRE_DROP, .drop = {.capture = k->capture}};
-			tell_rules(a, &msg);
-		}
-	}
+	follow(a, orders, count);
+	captures_orders(a->captures, orders, count, since, lease_ms, link_reported(a->link), now);
 	log_debug("generation %" PRIu64 ": %zu captures", generation, count);
 	link_ack(a->link, generation, RESULT_OK, "", now);
+	report(a, captures_parked(a->captures, (char[ORDER_TEXT_MAX]){0}) > 0);
 }
 
 static void
 on_renew(void *user, struct instant since, uint32_t lease_ms)
 {
 	struct agent *a = user;
-	int64_t passed = clk_diff(clk_now(), since) / CLK_MS;
 
-	if (passed >= lease_ms || !a->known)
-		return;
-	struct wire_msg msg = {
-	    .type = WIRE_RENEW, .renew = {.lease_ms = lease_left(lease_ms, passed)}};
-	tell_rules(a, &msg);
+	captures_renew(a->captures, since, lease_ms, clk_now());
+}
+
+static void
+on_hosts(void *user, struct agent_poll *poll)
+{
+	struct agent *a = user;
+
+	hosts_page(netlink_hosts(a->netlink), poll);
+}
+
+static void
+on_hosts_told(void *user)
+{
+	struct agent *a = user;
+
+	hosts_told(netlink_hosts(a->netlink));
+	if (hosts_wait(netlink_hosts(a->netlink)))
+		link_has_hosts(a->link, clk_now());
 }
 
 static void
@@ -200,6 +201,7 @@ on_connected(void *user)
 	struct agent *a = user;
 
 	log_notice("connected to %s", a->conf->controller);
+	hosts_restart(netlink_hosts(a->netlink));
 	report(a, true);
 }
 
@@ -227,7 +229,7 @@ on_link(sd_event_source *source, int fd, uint32_t events, void *user)
 	(void)fd;
 	(void)events;
 	link_dispatch(a->link, clk_now());
-	forget_over(a);
+	captures_forget(a->captures, link_reported(a->link));
 	watch_link(a);
 	return 0;
 }
@@ -239,22 +241,33 @@ on_link_timer(sd_event_source *source, uint64_t usec, void *user)
 	return on_link(source, -1, 0, user);
 }
 
+/* Moves a one-shot timer of the boot clock, making it where there is none. */
+static void
+set_timer(
+    struct agent *a, sd_event_source **source, struct instant at, sd_event_time_handler_t handler)
+{
+	uint64_t usec = at.ns <= 0 ? 0 : (uint64_t)(at.ns / 1000);
+
+	if (at.ns == INT64_MAX) {
+		if (*source)
+			(void)sd_event_source_set_enabled(*source, SD_EVENT_OFF);
+		return;
+	}
+	if (!*source) {
+		(void)sd_event_add_time(a->event, source, CLOCK_BOOTTIME, usec, 1000, handler, a);
+		return;
+	}
+	(void)sd_event_source_set_time(*source, usec);
+	(void)sd_event_source_set_enabled(*source, SD_EVENT_ONESHOT);
+}
+
 static void
 watch_link(struct agent *a)
 {
-	struct instant at = link_deadline(a->link);
-	uint64_t usec = at.ns <= 0 ? 0 : (uint64_t)(at.ns / 1000);
-
 	if (!a->link_source)
 		(void)sd_event_add_io(
 		    a->event, &a->link_source, link_fd(a->link), EPOLLIN, on_link, a);
-	if (!a->link_timer)
-		(void)sd_event_add_time(
-		    a->event, &a->link_timer, CLOCK_BOOTTIME, usec, 1000, on_link_timer, a);
-	else
-		(void)sd_event_source_set_time(a->link_timer, usec);
-	if (a->link_timer)
-		(void)sd_event_source_set_enabled(a->link_timer, SD_EVENT_ONESHOT);
+	set_timer(a, &a->link_timer, link_deadline(a->link), on_link_timer);
 }
 
 /* ---- from rules ---- */
@@ -293,32 +306,8 @@ fill_hello(struct agent *a)
 	h->bps_max = w->switch_bps;
 	h->len4 = w->len4;
 	h->len6 = w->len6;
-	if (a->netlink)
-		netlink_hello(a->netlink, h);
-}
-
-static void
-on_holding(struct agent *a, const struct holding *holding, bool *urgent)
-{
-	struct known *k = NULL;
-	char text[48] = "";
-
-	HASH_FIND(hh, a->known, &holding->capture, sizeof holding->capture, k);
-	if (!k)
-		return;
-	if (k->holding.hold != holding->hold) {
-		static const char *const names[] = {"", "installing", "in kernel", "in hardware",
-		    "mirroring", "removing", "stuck in hardware", "failed", "ended"};
-		*urgent = true;
-		if (holding->code)
-			snprintf(text, sizeof text, " (%s)", result_name(holding->code));
-		log_info("capture %" PRIu64 ": %s%s%s%s", k->capture, names[holding->hold], text,
-		    holding->text[0] ? ": " : "", holding->text);
-	}
-	k->holding = *holding;
-	k->over = holding->hold == HOLD_ENDED || holding->hold == HOLD_FAILED;
-	if (k->over)
-		k->over_reported = link_reported(a->link);
+	h->destinations = a->status.destinations;
+	netlink_hello(a->netlink, h);
 }
 
 /* Takes what rules says; false when it is gone. */
@@ -338,11 +327,13 @@ take_rules(struct agent *a)
 			continue;
 		}
 		if (msg.type == WIRE_STATUS) {
-			urgent |= a->has_status && a->status.released != msg.status.released;
+			urgent |= a->has_status && (a->status.released != msg.status.released ||
+						       a->status.code != msg.status.code);
 			a->status = msg.status;
 			a->has_status = any = true;
 		} else if (msg.type == WIRE_HOLDING && a->link) {
-			on_holding(a, &msg.holding, &urgent);
+			urgent |= captures_holding(
+			    a->captures, &msg.holding, link_reported(a->link), clk_now());
 			any = true;
 		}
 	}
@@ -395,6 +386,8 @@ on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *us
 	return 0;
 }
 
+/* ---- from the kernel ---- */
+
 static int
 on_hello_timer(sd_event_source *source, uint64_t usec, void *user)
 {
@@ -412,22 +405,37 @@ static int
 on_netlink(sd_event_source *source, int fd, uint32_t events, void *user)
 {
 	struct agent *a = user;
-	uint64_t now;
+	struct instant now = clk_now();
+	unsigned changed = netlink_dispatch(a->netlink, now);
 
 	(void)source;
 	(void)fd;
 	(void)events;
-	if (!netlink_dispatch(a->netlink) || sd_event_now(a->event, CLOCK_BOOTTIME, &now) < 0)
-		return 0;
 	/* A port that comes up brings a handful of changes: one hello for all. */
-	if (!a->hello_timer)
-		(void)sd_event_add_time(a->event, &a->hello_timer, CLOCK_BOOTTIME,
-		    now + HELLO_DELAY_US, 0, on_hello_timer, a);
-	else {
-		(void)sd_event_source_set_time(a->hello_timer, now + HELLO_DELAY_US);
-		(void)sd_event_source_set_enabled(a->hello_timer, SD_EVENT_ONESHOT);
-	}
+	if (changed & NETLINK_HELLO)
+		set_timer(a, &a->hello_timer, clk_add(now, HELLO_DELAY_NS), on_hello_timer);
+	if (changed & NETLINK_HOSTS)
+		link_has_hosts(a->link, now);
+	if (captures_paths(a->captures, now))
+		report(a, true);
+	watch_netlink(a);
+	watch_link(a);
 	return 0;
+}
+
+static int
+on_netlink_timer(sd_event_source *source, uint64_t usec, void *user)
+{
+	(void)usec;
+	return on_netlink(source, -1, 0, user);
+}
+
+static void
+watch_netlink(struct agent *a)
+{
+	struct instant at = netlink_deadline(a->netlink), other = captures_deadline(a->captures);
+
+	set_timer(a, &a->netlink_timer, clk_before(other, at) ? other : at, on_netlink_timer);
 }
 
 /* ---- life ---- */
@@ -446,18 +454,6 @@ wait_status(struct agent *a)
 			return -EPIPE;
 	}
 	return 0;
-}
-
-static void
-read_boot_id(char *boot, size_t size)
-{
-	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, boot, size - 1);
-
-	boot[n > 0 ? n : 0] = '\0';
-	boot[strcspn(boot, "\n")] = '\0';
-	if (fd >= 0)
-		close(fd);
 }
 
 /* Forks, drops, in this order; nanomsg comes after it. */
@@ -495,7 +491,7 @@ make_loop(struct agent *a)
 		r = sd_event_add_child(a->event, NULL, a->roles.rules, WEXITED, on_child, a);
 	if (r >= 0)
 		r = sd_event_add_child(a->event, NULL, a->roles.mirror, WEXITED, on_child, a);
-	if (r >= 0 && a->netlink)
+	if (r >= 0)
 		r = sd_event_add_io(a->event, NULL, netlink_fd(a->netlink), EPOLLIN, on_netlink, a);
 	if (r >= 0)
 		r = sd_event_set_watchdog(a->event, true);
@@ -509,14 +505,18 @@ open_link(struct agent *a, const struct keys_pair *keys)
 	    .renew = on_renew,
 	    .connected = on_connected,
 	    .silent = on_silent,
-	    .refused = on_refused};
+	    .refused = on_refused,
+	    .hosts = on_hosts,
+	    .hosts_told = on_hosts_told};
 	struct link_conf conf = {
 	    .keys = *keys, .controller_key_count = a->conf->controller_key_count};
 
 	snprintf(conf.url, sizeof conf.url, "%s", a->conf->controller);
 	memcpy(conf.controller_keys, a->conf->controller_keys, sizeof conf.controller_keys);
 	fill_hello(a);
-	read_boot_id(a->hello.boot_id, sizeof a->hello.boot_id);
+	system_boot_id(a->hello.boot_id, sizeof a->hello.boot_id);
+	system_name("/", a->hello.system, sizeof a->hello.system);
+	system_asic("/", a->hello.asic, sizeof a->hello.asic);
 	int r = link_new(&conf, &a->hello, &events, a, clk_now(), &a->link);
 	explicit_bzero(&conf, sizeof conf);
 	return r;
@@ -525,12 +525,15 @@ open_link(struct agent *a, const struct keys_pair *keys)
 static void
 run(struct agent *a, const struct keys_pair *keys)
 {
+	static const struct captures_ops ops = {.tell = on_tell, .path = on_path};
 	int r = wait_status(a);
 
 	if (r < 0)
 		log_errno(LOG_LEVEL_ERROR, r, "rules did not start");
-	else if ((r = netlink_new(&a->netlink)) < 0)
+	else if ((r = netlink_new(a->conf->rules.iface, &a->netlink)) < 0)
 		log_errno(LOG_LEVEL_ERROR, r, "interfaces cannot be read");
+	else if ((r = captures_new(&ops, a, &a->captures)) < 0)
+		log_errno(LOG_LEVEL_ERROR, r, "captures");
 	else if ((r = make_loop(a)) < 0)
 		log_errno(LOG_LEVEL_ERROR, r, "the event loop");
 	else if ((r = open_link(a, keys)) < 0)
@@ -540,6 +543,7 @@ run(struct agent *a, const struct keys_pair *keys)
 		return;
 	}
 	watch_link(a);
+	watch_netlink(a);
 	(void)sd_notify(0, "READY=1");
 	(void)sd_event_loop(a->event);
 	(void)sd_notify(0, "STOPPING=1");
@@ -593,12 +597,7 @@ agent_main(const struct agent_conf *conf)
 	if (a->link)
 		link_free(&a->link);
 	netlink_free(&a->netlink);
-	struct known *k, *next;
-	HASH_ITER(hh, a->known, k, next)
-	{
-		HASH_DEL(a->known, k);
-		free(k);
-	}
+	captures_free(&a->captures);
 	r = a->exit_status ? a->exit_status : r != 0;
 	free(a);
 	return r;

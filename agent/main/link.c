@@ -59,9 +59,8 @@ struct link {
 	uint64_t reported;
 	bool pending, urgent, round_done;
 	struct instant pending_since;
-	uint16_t rules;
-	uint64_t bps;
-	bool released;
+	struct link_state state;
+	bool hosts_sent; /* the open request holds some */
 	struct link_counters counters;
 	struct agent_request request;
 	struct agent_reply reply;
@@ -201,12 +200,25 @@ fill_request(struct link *link)
 	memcpy(poll->ack_text, link->ack_text, sizeof poll->ack_text);
 	poll->assembling = link->desired.whole ? 0 : link->desired.generation;
 	poll->next_page = link->desired.whole ? 0 : link->desired.next_page;
-	poll->released = link->released;
-	poll->rules = link->rules;
-	poll->bps = link->bps;
+	poll->released = link->state.released;
+	poll->rules = link->state.rules;
+	poll->bps = link->state.bps;
+	poll->code = link->state.code;
+	memcpy(poll->text, link->state.text, sizeof poll->text);
+	poll->commits = link->state.commits;
+	poll->syncs = link->state.syncs;
+	poll->lock_waits = link->state.lock_waits;
+	poll->fights = link->state.fights;
+	poll->foreign_lost = link->state.foreign_lost;
+	poll->mirror_lost = link->state.mirror_lost;
 	poll->errors = link->counters.malformed + link->counters.sealed_wrong +
 		       link->counters.stale + link->counters.unreadable;
 	fill_holdings(link, poll);
+	poll->all_hosts = false;
+	poll->host_count = 0;
+	if (link->connected && link->events.hosts)
+		link->events.hosts(link->user, poll);
+	link->hosts_sent = poll->all_hosts || poll->host_count;
 }
 
 /* The sealed bytes of the open request, on whatever connection there is. The controller knows a
@@ -325,6 +337,9 @@ take_reply(struct link *link, const struct seal_head *head, struct instant now)
 	link->connected = true;
 	link->challenges = 0;
 	link->reported += link->round_done;
+	if (link->hosts_sent && link->events.hosts_told)
+		link->events.hosts_told(link->user);
+	link->hosts_sent = false;
 	if (first && link->events.connected)
 		link->events.connected(link->user);
 	if (link->reply.kind == AGENT_REPLY_PAGE)
@@ -472,8 +487,8 @@ link_set_hello(struct link *link, const struct agent_hello *hello, struct instan
 }
 
 int
-link_report(struct link *link, const struct holding *holdings, size_t count, uint16_t rules,
-    uint64_t bps, bool released, bool urgent, struct instant now)
+link_report(struct link *link, const struct holding *holdings, size_t count,
+    const struct link_state *state, bool urgent, struct instant now)
 {
 	struct holding *copy = reallocarray(link->holdings, count ? count : 1, sizeof *copy);
 
@@ -483,14 +498,20 @@ link_report(struct link *link, const struct holding *holdings, size_t count, uin
 		memcpy(copy, holdings, count * sizeof *copy);
 	link->holdings = copy;
 	link->holding_count = count;
-	link->rules = rules;
-	link->bps = bps;
-	link->released = released;
+	link->state = *state;
 	if (!link->pending)
 		link->pending_since = now;
 	link->pending = true;
 	link->urgent |= urgent;
 	return 0;
+}
+
+void
+link_has_hosts(struct link *link, struct instant now)
+{
+	if (!link->pending)
+		link->pending_since = now;
+	link->pending = true;
 }
 
 uint64_t

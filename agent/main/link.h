@@ -45,6 +45,10 @@ struct link_events {
 	/* Nothing heard for the silence time; the socket was reopened. */
 	void (*silent)(void *user);
 	void (*refused)(void *user, int code, const char *text);
+	/* Fills in the hosts of a poll that is about to be sent (never with a hello); the same ones
+	 * again until hosts_told: a request that held them was answered. */
+	void (*hosts)(void *user, struct agent_poll *poll);
+	void (*hosts_told)(void *user);
 };
 
 /* 0 or negative errno (-EINVAL: the URL). `hello` is copied. */
@@ -60,13 +64,26 @@ void link_dispatch(struct link *link, struct instant now);
 /* Another hello (an interface came up): a new session says it soon. */
 void link_set_hello(struct link *link, const struct agent_hello *hello, struct instant now);
 
+/* The switch as a whole, as agent_poll has it. */
+struct link_state {
+	uint16_t rules;
+	uint64_t bps;
+	bool released;
+	uint16_t code;
+	char text[ORDER_TEXT_MAX];
+	uint64_t commits, syncs, lock_waits, fights, foreign_lost, mirror_lost;
+};
+
 /*
  * What is held now, all of it, copied. `urgent` sends it at once (at most every 5 ms); else it goes
  * with the next request, within two seconds. ENDED and FAILED ones should stay in until
  * link_reported has counted up twice.
  */
-int link_report(struct link *link, const struct holding *holdings, size_t count, uint16_t rules,
-    uint64_t bps, bool released, bool urgent, struct instant now);
+int link_report(struct link *link, const struct holding *holdings, size_t count,
+    const struct link_state *state, bool urgent, struct instant now);
+
+/* There are hosts to tell: within two seconds. */
+void link_has_hosts(struct link *link, struct instant now);
 
 /* Counts up with each answer to a request that carried everything reported before it was sent. */
 uint64_t link_reported(const struct link *link);
