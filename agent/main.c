@@ -16,13 +16,15 @@
 #include "agent/main/agent_conf.h"
 #include "agent/mirror/mirror.h"
 #include "agent/rules/rules.h"
+#include "common/base/keys.h"
 #include "common/base/log.h"
 
 #define TASK_WAIT_MS 15000
 
 static const char usage[] =
     "usage: finderscope-agent [-c FILE] [-n] [-v] [--debug]\n"
-    "       finderscope-agent [-c FILE] --release | --unrelease | --clean | --check\n"
+    "       finderscope-agent [-c FILE] --release | --unrelease | --clean | --check |\n"
+    "                    --public-key\n"
     "\n"
     "  -c, --config FILE  read FILE instead of " AGENT_CONF_PATH "\n"
     "  -n                 read the configuration, say whether it is good, and end\n"
@@ -30,6 +32,8 @@ static const char usage[] =
     "      --check        the same as -n\n"
     "      --release      take out every mirror rule and take no new ones, also after a restart\n"
     "      --unrelease    lift that\n"
+    "      --public-key   print the public key and its fingerprint; makes the key where there is "
+    "none\n"
     "      --clean        take out every mirror rule of an agent that is gone\n"
     "      --debug        log more\n"
     "      --version      print the version\n"
@@ -40,6 +44,7 @@ enum {
 	OPT_UNRELEASE,
 	OPT_CLEAN,
 	OPT_CHECK,
+	OPT_PUBLIC_KEY,
 	OPT_VERSION,
 	OPT_HELP,
 	OPT_DEBUG,
@@ -52,8 +57,8 @@ enum {
 static const struct option options[] = {{"config", required_argument, NULL, 'c'},
     {"release", no_argument, NULL, OPT_RELEASE}, {"unrelease", no_argument, NULL, OPT_UNRELEASE},
     {"clean", no_argument, NULL, OPT_CLEAN}, {"check", no_argument, NULL, OPT_CHECK},
-    {"version", no_argument, NULL, OPT_VERSION}, {"help", no_argument, NULL, OPT_HELP},
-    {"debug", no_argument, NULL, OPT_DEBUG},
+    {"public-key", no_argument, NULL, OPT_PUBLIC_KEY}, {"version", no_argument, NULL, OPT_VERSION},
+    {"help", no_argument, NULL, OPT_HELP}, {"debug", no_argument, NULL, OPT_DEBUG},
     /* Not for people: how the helpers are started. */
     {"role", required_argument, NULL, OPT_ROLE}, {"uid", required_argument, NULL, OPT_UID},
     {"gid", required_argument, NULL, OPT_GID}, {"log-level", required_argument, NULL, OPT_LEVEL},
@@ -62,7 +67,7 @@ static const struct option options[] = {{"config", required_argument, NULL, 'c'}
 struct words {
 	const char *config, *role;
 	int task; /* OPT_RELEASE, OPT_UNRELEASE, OPT_CLEAN; 0: run */
-	bool check, print, version, help;
+	bool check, print, version, help, public_key;
 	unsigned uid, gid;
 	int level;
 };
@@ -80,6 +85,9 @@ read_words(int argc, char **argv, struct words *w)
 		case 'n':
 		case OPT_CHECK:
 			w->check = true;
+			break;
+		case OPT_PUBLIC_KEY:
+			w->public_key = true;
 			break;
 		case 'v':
 			w->print = true;
@@ -149,6 +157,31 @@ make_folder(const char *path)
 	return false;
 }
 
+/* For the operator: what the controller must know, and what is compared when it is accepted. */
+static int
+public_key(const char *path)
+{
+	char key[KEYS_TEXT_MAX], fingerprint[KEYS_FINGERPRINT_MAX], error[CONF_ERROR_MAX];
+	struct keys_pair pair;
+	int r = keys_init();
+
+	if (r < 0)
+		snprintf(error, sizeof error, "there are no random numbers to be had");
+	else if (access(path, F_OK) == 0 || errno != ENOENT)
+		r = keys_load(path, &pair, error, sizeof error);
+	else {
+		keys_generate(&pair);
+		r = keys_save(path, &pair, error, sizeof error);
+	}
+	if (r < 0)
+		fprintf(stderr, "finderscope-agent: %s\n", error);
+	else
+		printf("%s %s\n", keys_format(pair.public_key, key),
+		    keys_fingerprint(pair.public_key, fingerprint));
+	explicit_bzero(&pair, sizeof pair);
+	return r < 0;
+}
+
 static int
 run_agent(const struct words *w)
 {
@@ -160,7 +193,9 @@ run_agent(const struct words *w)
 		fprintf(stderr, "finderscope-agent: %s\n", error);
 		return 1;
 	}
-	if (w->check || w->print) {
+	if (w->public_key)
+		status = public_key(conf.key_file);
+	else if (w->check || w->print) {
 		if (w->print)
 			conf_print(conf.tree, print_text, stdout);
 		status = 0;

@@ -554,7 +554,7 @@ agent_main(const struct agent_conf *conf)
 {
 	struct agent *a = calloc(1, sizeof *a);
 	struct keys_pair keys;
-	char error[CONF_ERROR_MAX];
+	char error[CONF_ERROR_MAX], fingerprint[KEYS_FINGERPRINT_MAX];
 	sigset_t signals;
 	int r;
 
@@ -566,6 +566,7 @@ agent_main(const struct agent_conf *conf)
 		free(a);
 		return 1;
 	}
+	log_info("this agent's fingerprint is %s", keys_fingerprint(keys.public_key, fingerprint));
 	r = split_up(a);
 	if (r < 0) {
 		log_errno(LOG_LEVEL_ERROR, r, "the agent could not be split up");

@@ -2,9 +2,12 @@
 #include "common/base/keys.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/base/conf.h"
 
@@ -68,6 +71,21 @@ keys_fingerprint(const uint8_t public_key[KEYS_SIZE], char text[KEYS_FINGERPRINT
 	return text;
 }
 
+static void
+what_would_help(const char *path, int code, char *error, size_t size)
+{
+	size_t used = strlen(error);
+	const struct passwd *user = code == -EACCES ? getpwuid(geteuid()) : NULL;
+
+	if (code == -ENOENT)
+		snprintf(error + used, size - used,
+		    "; finderscopectl genkey makes a key, on a switch finderscope-agent "
+		    "--public-key");
+	else if (user)
+		snprintf(error + used, size - used, "; it must be %s's: chown %s: %s",
+		    user->pw_name, user->pw_name, path);
+}
+
 int
 keys_load(const char *path, struct keys_pair *ret_pair, char *error, size_t size)
 {
@@ -77,6 +95,7 @@ keys_load(const char *path, struct keys_pair *ret_pair, char *error, size_t size
 
 	if (r < 0) {
 		snprintf(error, size, "%s", why);
+		what_would_help(path, r, error, size);
 		return r;
 	}
 	r = keys_parse(text, secret);
@@ -90,4 +109,28 @@ keys_load(const char *path, struct keys_pair *ret_pair, char *error, size_t size
 	sodium_memzero(text, sizeof text);
 	sodium_memzero(secret, sizeof secret);
 	return r;
+}
+
+int
+keys_save(const char *path, const struct keys_pair *pair, char *error, size_t size)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600), r;
+	char line[KEYS_TEXT_MAX + 1];
+	bool good;
+
+	if (fd < 0) {
+		r = -errno;
+		snprintf(error, size, "%s: %s%s", path, strerror(errno),
+		    r == -EEXIST ? "; a key is never written over" : "");
+		return r;
+	}
+	keys_format(pair->secret_key, line);
+	line[KEYS_TEXT_MAX - 1] = '\n';
+	good = write(fd, line, KEYS_TEXT_MAX) == KEYS_TEXT_MAX && fsync(fd) == 0;
+	sodium_memzero(line, sizeof line);
+	if (close(fd) == 0 && good)
+		return 0;
+	unlink(path);
+	snprintf(error, size, "%s: could not be written whole", path);
+	return -EIO;
 }

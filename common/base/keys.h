@@ -41,4 +41,8 @@ char *keys_fingerprint(const uint8_t public_key[KEYS_SIZE], char text[KEYS_FINGE
  * right. */
 int keys_load(const char *path, struct keys_pair *ret_pair, char *error, size_t size);
 
+/* Writes the secret key into a new file of mode 0600 that nobody could read meanwhile. A file that
+ * is there is never written over: -EEXIST. Negative errno and one line in `error`. */
+int keys_save(const char *path, const struct keys_pair *pair, char *error, size_t size);
+
 #endif

@@ -27,31 +27,10 @@ print_public(struct ctl *ctl, const struct keys_pair *pair, const char *file)
 	    json_pack("{s:s,s:s,s:s*}", "public", key, "fingerprint", fingerprint, "file", file));
 }
 
-/* A file that nobody could read meanwhile, and that was not there before. */
-static int
-write_secret(struct ctl *ctl, const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	char line[KEYS_TEXT_MAX + 1];
-	size_t size = (size_t)snprintf(line, sizeof line, "%s\n", text);
-	bool good;
-
-	if (fd < 0)
-		return ask_fail(ctl, CTL_EXIT_REFUSED, RESULT_INTERNAL, "%s: %s%s", path,
-		    strerror(errno), errno == EEXIST ? "; a key is never written over" : "");
-	good = write(fd, line, size) == (ssize_t)size && fsync(fd) == 0;
-	sodium_memzero(line, sizeof line);
-	if (close(fd) == 0 && good)
-		return CTL_EXIT_OK;
-	unlink(path);
-	return ask_fail(
-	    ctl, CTL_EXIT_REFUSED, RESULT_INTERNAL, "%s: could not be written whole", path);
-}
-
 int
 cmd_genkey(struct ctl *ctl)
 {
-	char text[KEYS_TEXT_MAX];
+	char text[KEYS_TEXT_MAX], error[CTL_TEXT_MAX];
 	struct keys_pair pair;
 	struct stat st;
 	int r = CTL_EXIT_OK;
@@ -62,8 +41,9 @@ cmd_genkey(struct ctl *ctl)
 	keys_generate(&pair);
 	keys_format(pair.secret_key, text);
 	if (ctl->arg_count) {
-		r = write_secret(ctl, ctl->args[0], text);
-		if (r == CTL_EXIT_OK)
+		if (keys_save(ctl->args[0], &pair, error, sizeof error) < 0)
+			r = ask_fail(ctl, CTL_EXIT_REFUSED, RESULT_INTERNAL, "%s", error);
+		else
 			print_public(ctl, &pair, ctl->args[0]);
 	} else if (ctl->json) {
 		char key[KEYS_TEXT_MAX];
