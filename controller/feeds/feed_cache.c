@@ -11,9 +11,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/clk.h"
 #include "controller/feeds/feed_file.h"
 
-#define MAGIC "finderscope-feed 1\n"
+#define MAGIC "finderscope-feed 2\n"
 #define PATH_ROOM 1024
 #define HEAD_ROOM 4096
 #define SUM_BYTES 32
@@ -31,16 +32,18 @@ feed_cache_prepare(const char *folder)
 	return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
 }
 
-/* Over the describing lines and the body. */
+/* Over the describing lines, the body and the ages. */
 static void
-checksum(const char *head, size_t head_size, const void *body, size_t size, char text[SUM_TEXT])
+checksum(const char *head, size_t head_size, const struct feed_copy *copy, char text[SUM_TEXT])
 {
 	crypto_generichash_state state;
 	unsigned char sum[SUM_BYTES];
 
 	crypto_generichash_init(&state, NULL, 0, sizeof sum);
 	crypto_generichash_update(&state, (const unsigned char *)head, head_size);
-	crypto_generichash_update(&state, body, size);
+	crypto_generichash_update(&state, (const unsigned char *)copy->body, copy->size);
+	if (copy->ages_size > 0)
+		crypto_generichash_update(&state, copy->ages, copy->ages_size);
 	crypto_generichash_final(&state, sum, sizeof sum);
 	sodium_bin2hex(text, SUM_TEXT, sum, sizeof sum);
 }
@@ -64,9 +67,9 @@ write_all(int fd, const void *data, size_t size)
 }
 
 int
-feed_cache_write(const char *folder, const char *name, const struct feed_cache *about,
-    const void *body, size_t size)
+feed_cache_write(const char *folder, const char *name, const struct feed_copy *copy)
 {
+	const struct feed_cache *about = &copy->about;
 	char path[PATH_ROOM], temporary[PATH_ROOM + 8], head[HEAD_ROOM], sum[SUM_TEXT],
 	    last[SUM_TEXT + 16];
 	int n, fd, r;
@@ -77,12 +80,12 @@ feed_cache_write(const char *folder, const char *name, const struct feed_cache *
 	snprintf(temporary, sizeof temporary, "%s.new", path);
 	n = snprintf(head, sizeof head,
 	    MAGIC "url %s\netag %s\nmodified %s\nprobe %s\nversion %" PRIu32 "\nloaded %" PRId64
-		  "\nsize %zu\n",
+		  "\nsize %zu\nages %zu\n",
 	    about->url, about->etag, about->modified, about->probe, about->version,
-	    about->loaded_wall_ns, size);
+	    about->loaded_wall_ns, copy->size, copy->ages_size);
 	if (n < 0 || (size_t)n >= sizeof head)
 		return -EINVAL;
-	checksum(head, (size_t)n, body, size, sum);
+	checksum(head, (size_t)n, copy, sum);
 	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd < 0)
 		return -errno;
@@ -91,7 +94,9 @@ feed_cache_write(const char *folder, const char *name, const struct feed_cache *
 	if (r == 0)
 		r = write_all(fd, last, strlen(last));
 	if (r == 0)
-		r = write_all(fd, body, size);
+		r = write_all(fd, copy->body, copy->size);
+	if (r == 0)
+		r = write_all(fd, copy->ages, copy->ages_size);
 	if (r == 0 && fsync(fd) < 0)
 		r = -errno;
 	if (close(fd) < 0 && r == 0)
@@ -141,7 +146,8 @@ take_number(char **at, const char *name, int64_t *ret_number)
 }
 
 static int
-parse(char *head, struct feed_cache *about, int64_t *ret_size, char sum[SUM_TEXT])
+parse(
+    char *head, struct feed_cache *about, int64_t *ret_size, int64_t *ret_ages, char sum[SUM_TEXT])
 {
 	int64_t version;
 
@@ -154,51 +160,95 @@ parse(char *head, struct feed_cache *about, int64_t *ret_size, char sum[SUM_TEXT
 	    take_text(&head, "probe", about->probe, sizeof about->probe) < 0 ||
 	    take_number(&head, "version", &version) < 0 || version < 0 || version > UINT32_MAX ||
 	    take_number(&head, "loaded", &about->loaded_wall_ns) < 0 ||
-	    take_number(&head, "size", ret_size) < 0 || take_text(&head, "sum", sum, SUM_TEXT) < 0)
+	    take_number(&head, "size", ret_size) < 0 || *ret_size < 0 ||
+	    take_number(&head, "ages", ret_ages) < 0 || *ret_ages < 0 ||
+	    take_text(&head, "sum", sum, SUM_TEXT) < 0)
 		return -EINVAL;
 	about->version = (uint32_t)version;
 	return 0;
 }
 
-int
-feed_cache_read(const char *folder, const char *name, size_t max, struct feed_cache *ret_about,
-    char **ret_body, size_t *ret_size, char error[FEED_CACHE_ERROR])
+/* Takes a whole file apart and checks it; what is in `copy` then points into it. */
+static int
+take_apart(char *file, size_t size, struct feed_copy *copy)
 {
-	char path[PATH_ROOM], copy[HEAD_ROOM + SUM_TEXT + 16], sum[SUM_TEXT], want[SUM_TEXT], *file,
-	    *end;
-	struct feed_cache about = {0};
-	size_t size, head_size, signed_size;
-	int64_t body_size = -1;
+	char head[HEAD_ROOM + SUM_TEXT + 16], sum[SUM_TEXT], want[SUM_TEXT];
+	char *end = memmem(file, size < sizeof head ? size : sizeof head - 1, "\n\n", 2);
+	int64_t body = 0, ages = 0;
+	size_t head_size, left;
+
+	if (!end)
+		return -EINVAL;
+	head_size = (size_t)(end - file) + 1;
+	memcpy(head, file, head_size);
+	head[head_size] = '\0';
+	left = size - head_size - 1;
+	if (parse(head, &copy->about, &body, &ages, want) < 0 || (size_t)body > left ||
+	    (size_t)ages != left - (size_t)body)
+		return -EINVAL;
+	copy->body = file + head_size + 1;
+	copy->size = (size_t)body;
+	copy->ages = copy->body + copy->size;
+	copy->ages_size = (size_t)ages;
+	checksum(file, head_size - (SUM_TEXT + 4), copy, sum);
+	return strcmp(sum, want) == 0 ? 0 : -EBADMSG;
+}
+
+int
+feed_cache_read(const char *folder, const char *name, size_t max, struct feed_copy *ret_copy,
+    char error[FEED_CACHE_ERROR])
+{
+	struct feed_copy copy = {.body = NULL};
+	char path[PATH_ROOM], *file;
 	int n = snprintf(path, sizeof path, "%s/%s.feed", folder, name), r;
+	size_t size;
 
 	if (n < 0 || (size_t)n >= sizeof path)
 		return -ENAMETOOLONG;
-	r = feed_file_read(path, max + sizeof copy, &file, &size, error);
+	r = feed_file_read(path, max, &file, &size, error);
 	if (r < 0)
 		return r;
-	end = memmem(file, size < sizeof copy ? size : sizeof copy - 1, "\n\n", 2);
-	if (end) {
-		head_size = (size_t)(end - file) + 1;
-		memcpy(copy, file, head_size);
-		copy[head_size] = '\0';
-		r = parse(copy, &about, &body_size, want);
-		signed_size = head_size - (SUM_TEXT + 4);
-		head_size++;
-	}
-	if (!end || r < 0 || body_size < 0 || (size_t)body_size != size - head_size) {
-		snprintf(error, FEED_CACHE_ERROR, "%.160s is cut short or no feed copy", path);
+	r = take_apart(file, size, &copy);
+	if (r < 0) {
+		snprintf(error, FEED_CACHE_ERROR,
+		    r == -EBADMSG ? "%.160s is damaged: its checksum is wrong"
+				  : "%.160s is cut short or no feed copy",
+		    path);
 		free(file);
 		return -EINVAL;
 	}
-	checksum(file, signed_size, file + head_size, size - head_size, sum);
-	if (strcmp(sum, want) != 0) {
-		snprintf(error, FEED_CACHE_ERROR, "%.160s is damaged: its checksum is wrong", path);
-		free(file);
-		return -EINVAL;
-	}
-	memmove(file, file + head_size, size - head_size);
-	*ret_about = about;
-	*ret_body = file;
-	*ret_size = size - head_size;
+	/* To the front of the block, which is what the caller frees. */
+	memmove(file, copy.body, copy.size + copy.ages_size);
+	copy.body = file;
+	copy.ages = file + copy.size;
+	*ret_copy = copy;
 	return 0;
+}
+
+int
+feed_cache_ask(const char *folder, const char *name)
+{
+	char path[PATH_ROOM];
+	int n = snprintf(path, sizeof path, "%s/%s.asked", folder, name), fd, r;
+
+	if (n < 0 || (size_t)n >= sizeof path)
+		return -ENAMETOOLONG;
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (fd < 0)
+		return -errno;
+	r = futimens(fd, NULL) < 0 ? -errno : 0;
+	close(fd);
+	return r;
+}
+
+int64_t
+feed_cache_asked(const char *folder, const char *name)
+{
+	char path[PATH_ROOM];
+	int n = snprintf(path, sizeof path, "%s/%s.asked", folder, name);
+	struct stat st;
+
+	if (n < 0 || (size_t)n >= sizeof path || lstat(path, &st) < 0)
+		return 0;
+	return st.st_mtim.tv_sec * CLK_S + st.st_mtim.tv_nsec;
 }

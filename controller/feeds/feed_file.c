@@ -9,9 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-#define TRIES 3
+#define TRIES 5
+/*
+ * Time stamps come in ticks of up to 10 ms: two writings within one leave the same stamp. So a file
+ * is not believed before its stamp is older than that.
+ */
+#define TICK_NS INT64_C(20000000)
 
 static bool
 same(const struct stat *a, const struct stat *b)
@@ -19,6 +25,20 @@ same(const struct stat *a, const struct stat *b)
 	return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size &&
 	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
 	       a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+}
+
+/* Was it written within this very tick? */
+static bool
+fresh(const struct stat *st)
+{
+	struct timespec now;
+	int64_t age;
+
+	clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	age = (now.tv_sec - st->st_mtim.tv_sec) * INT64_C(1000000000) + now.tv_nsec -
+	      st->st_mtim.tv_nsec;
+	/* A stamp of tomorrow is somebody's wrong clock. */
+	return age > -TICK_NS && age < TICK_NS;
 }
 
 /* One reading of an open file; -EAGAIN when it changed meanwhile. */
@@ -33,6 +53,8 @@ read_once(int fd, size_t max, char **ret_body, size_t *ret_size)
 		return -errno;
 	if (!S_ISREG(before.st_mode))
 		return -EINVAL;
+	if (fresh(&before))
+		return -EAGAIN;
 	if ((uintmax_t)before.st_size > max)
 		return -EFBIG;
 	body = malloc((size_t)before.st_size + 1);
@@ -71,8 +93,12 @@ feed_file_read(
 
 	for (int i = 0; i < TRIES && r == -EAGAIN; i++) {
 		/* Not blocking: a pipe put there is an error and no trap. */
-		int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+		const struct timespec tick = {.tv_nsec = TICK_NS};
+		int fd;
 
+		if (i > 0)
+			nanosleep(&tick, NULL);
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 		if (fd < 0) {
 			r = -errno;
 			break;

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "controller/feeds/feed_list.h"
 
+#include <endian.h>
 #include <errno.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "controller/feeds/safety.h"
+
+#define SUM_BYTES 16
 
 static int
 compare(const struct prefix *a, uint16_t a_port, const struct prefix *b, uint16_t b_port)
@@ -117,6 +121,66 @@ feed_list_free(struct feed_list **list)
 {
 	free(*list);
 	*list = NULL;
+}
+
+/* What tells one sequence of entries from another. */
+static void
+fingerprint(const struct feed_list *list, unsigned char sum[SUM_BYTES])
+{
+	crypto_generichash_state state;
+
+	crypto_generichash_init(&state, NULL, 0, SUM_BYTES);
+	for (size_t i = 0; i < list->count; i++) {
+		const struct feed_entry *e = &list->entries[i];
+		unsigned char bytes[20];
+
+		memcpy(bytes, e->prefix.addr.bytes, 16);
+		bytes[16] = e->prefix.addr.family;
+		bytes[17] = e->prefix.len;
+		bytes[18] = (unsigned char)(e->port >> 8);
+		bytes[19] = (unsigned char)e->port;
+		crypto_generichash_update(&state, bytes, sizeof bytes);
+	}
+	crypto_generichash_final(&state, sum, SUM_BYTES);
+}
+
+void *
+feed_list_ages(const struct feed_list *list, size_t *ret_size)
+{
+	unsigned char *ages = malloc(SUM_BYTES + 4 * list->count), *p = ages;
+
+	if (!ages)
+		return NULL;
+	fingerprint(list, p);
+	p += SUM_BYTES;
+	for (size_t i = 0; i < list->count; i++, p += 4) {
+		uint32_t since = htole32(list->entries[i].since);
+
+		memcpy(p, &since, 4);
+	}
+	*ret_size = SUM_BYTES + 4 * list->count;
+	return ages;
+}
+
+bool
+feed_list_restore(struct feed_list *list, const void *ages, size_t size)
+{
+	unsigned char sum[SUM_BYTES];
+	const unsigned char *p = ages;
+
+	if (size != SUM_BYTES + 4 * list->count)
+		return false;
+	fingerprint(list, sum);
+	if (memcmp(sum, p, SUM_BYTES) != 0)
+		return false;
+	p += SUM_BYTES;
+	for (size_t i = 0; i < list->count; i++, p += 4) {
+		uint32_t since;
+
+		memcpy(&since, p, 4);
+		list->entries[i].since = le32toh(since);
+	}
+	return true;
 }
 
 uint32_t

@@ -39,6 +39,14 @@ int feed_list_new(const struct format_list *read, bool may_be_short, const struc
     uint32_t now, struct feed_list **ret_list);
 void feed_list_free(struct feed_list **list);
 
+/*
+ * The entries' `since` as bytes to be kept beside the body, and back into a list that was read from
+ * the same body in the same way; bytes of any other list change nothing and give false.
+ * feed_list_ages: a new block, free() it, or NULL (out of memory).
+ */
+void *feed_list_ages(const struct feed_list *list, size_t *ret_size);
+bool feed_list_restore(struct feed_list *list, const void *ages, size_t size);
+
 /* Since when a (prefix, port) has been in the list; 0: it is not, or nobody knows. */
 uint32_t feed_list_since(const struct feed_list *list, const struct prefix *prefix, uint16_t port);
 

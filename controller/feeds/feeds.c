@@ -156,6 +156,7 @@ feeds_new(const struct feeds_conf *conf, struct slot *slot, struct feeds **ret_f
 	feeds->slot = slot;
 	feeds->next = setup;
 	feeds->names = calloc(FEEDS_MAX, sizeof *feeds->names);
+	feeds->shown = calloc(FEEDS_MAX, sizeof(struct feed_list *));
 	feeds->refresh = calloc(FEEDS_MAX, sizeof *feeds->refresh);
 	feeds->refresh_confirm = calloc(FEEDS_MAX, sizeof *feeds->refresh_confirm);
 	feeds->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -163,7 +164,7 @@ feeds_new(const struct feeds_conf *conf, struct slot *slot, struct feeds **ret_f
 	feeds->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	if (feeds->event_fd < 0 || feeds->wake_fd < 0 || feeds->inotify_fd < 0)
 		r = -errno;
-	else if (!feeds->names || !feeds->refresh || !feeds->refresh_confirm)
+	else if (!feeds->names || !feeds->refresh || !feeds->refresh_confirm || !feeds->shown)
 		r = -ENOMEM;
 	else
 		r = fetch_new(setup->user_agent, &feeds->fetch);
@@ -221,10 +222,13 @@ feeds_free(struct feeds **pointer)
 	}
 	fetch_free(&feeds->fetch);
 	for (size_t i = 0; i < feeds->feed_count; i++) {
-		feed_list_free(&feeds->feeds[i]->list);
+		feeds_take_list(feeds, feeds->feeds[i]->info.id, &feeds->feeds[i]->list);
 		free(feeds->feeds[i]);
 	}
 	free(feeds->feeds);
+	for (size_t i = 0; feeds->shown && i < FEEDS_MAX; i++)
+		feed_list_free(&feeds->shown[i]);
+	free(feeds->shown);
 	feeds_setup_free(&feeds->setup);
 	feeds_setup_free(&feeds->next);
 	if (feeds->event_fd >= 0)

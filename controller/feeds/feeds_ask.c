@@ -81,14 +81,12 @@ describe(const struct feeds *feeds, const struct table_entry *entry, struct feed
 		snprintf(match->note, sizeof match->note, "%s", note ? note : "local network");
 		return;
 	}
-	for (size_t i = 0; i < feeds->feed_count; i++) {
-		const struct feed *feed = feeds->feeds[i];
+	if (entry->feed < FEEDS_MAX && feeds->shown[entry->feed]) {
+		const struct feed_list *list = feeds->shown[entry->feed];
 
-		if (feed->info.id != entry->feed || !feed->list)
-			continue;
-		match->version = feed->list->version;
+		match->version = list->version;
 		match->since_wall_ns =
-		    (int64_t)feed_list_since(feed->list, &entry->prefix, entry->port) * CLK_S;
+		    (int64_t)feed_list_since(list, &entry->prefix, entry->port) * CLK_S;
 	}
 }
 

@@ -87,12 +87,48 @@ build_locals(const struct feeds_setup *setup, struct table **ret_table)
 	return r;
 }
 
+/* Which table the main thread's look-ups ask, and the lists that explain it. */
+static void
+show(struct feeds *feeds, const struct table *table, struct feed_list **lists)
+{
+	pthread_mutex_lock(&feeds->mutex);
+	feeds->table = table;
+	feeds->shown = lists;
+	pthread_mutex_unlock(&feeds->mutex);
+}
+
+/* Swaps both tables in. Look-ups go to the new one before the old one is freed. */
+static int
+publish(struct feeds *feeds, struct table *table, struct table *locals)
+{
+	struct feed_list **before = feeds->shown,
+			 **lists = calloc(FEEDS_MAX, sizeof(struct feed_list *));
+	const struct table *table_before = feeds->table;
+	int r;
+
+	if (!lists)
+		return -ENOMEM;
+	for (size_t i = 0; i < feeds->feed_count; i++)
+		lists[feeds->feeds[i]->info.id] = feeds->feeds[i]->list;
+	show(feeds, table, lists);
+	r = slot_publish(feeds->slot, table, locals);
+	if (r < 0) {
+		show(feeds, table_before, before);
+		free(lists);
+		return r;
+	}
+	for (size_t i = 0; i < FEEDS_MAX; i++)
+		if (before[i] != lists[i])
+			feed_list_free(&before[i]);
+	free(before);
+	return 0;
+}
+
 void
 feeds_build_publish(struct feeds *feeds)
 {
 	struct feeds_event event = {.kind = FEEDS_PUBLISHED};
 	struct table *table = NULL, *locals = NULL;
-	const struct table *before = feeds->table;
 	struct instant start = clk_now();
 	struct table_stats stats;
 	int r = build(feeds, &table);
@@ -101,16 +137,7 @@ feeds_build_publish(struct feeds *feeds)
 		r = build_locals(feeds->setup, &locals);
 	if (r == 0) {
 		table_stats(table, &stats);
-		/* Look-ups go to the new table before the old one is freed. */
-		pthread_mutex_lock(&feeds->mutex);
-		feeds->table = table;
-		pthread_mutex_unlock(&feeds->mutex);
-		r = slot_publish(feeds->slot, table, locals);
-		if (r < 0) {
-			pthread_mutex_lock(&feeds->mutex);
-			feeds->table = before;
-			pthread_mutex_unlock(&feeds->mutex);
-		}
+		r = publish(feeds, table, locals);
 	}
 	if (r < 0) {
 		/* `dirty` stays: the next round tries again. */

@@ -21,14 +21,16 @@
 struct feed {
 	struct feed_conf conf;       /* M; written by the feed thread */
 	struct feeds_info info;      /* M; written by the feed thread */
-	struct feed_list *list;      /* M; NULL: none yet */
-	struct feed_cache about;     /* of the list in force: validators and version */
+	struct feed_list *list;      /* the newest that is good; NULL: none yet */
+	struct feed_cache about;     /* of that list: validators and version */
 	struct instant due;          /* M */
 	bool busy;                   /* M; a transfer is under way */
 	bool probing;                /* ... and it is the probe's */
 	bool confirm;                /* the next version is taken whatever the limits say */
 	bool whole;                  /* the next transfer is unconditional */
+	struct instant transferred;  /* when the list itself (not its probe) was last asked for */
 	int watch;                   /* file feeds: inotify's number of the folder; -1 is none */
+	char seen[FEED_CACHE_TEXT];  /* file feeds: the file's stamp when it was last looked at */
 	char probe[FEED_CACHE_TEXT]; /* what the probe said, to be kept with the list */
 };
 
@@ -69,6 +71,8 @@ struct feeds {
 	struct feed **feeds;       /* M; the array and what it points to */
 	size_t feed_count;         /* M */
 	const struct table *table; /* M; the slot's; valid as long as the mutex is held */
+	struct feed_list **shown;  /* M; by id: the lists that the table was made of */
+	struct instant look;       /* when all files are looked at next */
 	uint64_t random;
 	bool dirty; /* the table in force is not what the lists say */
 };
@@ -82,14 +86,17 @@ int feeds_id(struct feeds *feeds, const char *name, uint16_t *ret_id);
 /* feeds_run.c */
 void *feeds_run_thread(void *feeds);
 
-/* feeds_take.c: a body came; it is read, judged and, if good, put in force (feeds->dirty). Posts
- * the event. */
-void feeds_take_body(struct feeds *feeds, struct feed *feed, char *body, size_t size,
-    const struct feed_cache *about, bool from_cache);
-/* The same without: what went wrong, in one clause. */
-void feeds_take_failure(struct feeds *feeds, struct feed *feed, const char *text);
+/* feeds_take.c: a body came (and is taken over); it is read, judged and, if good, put in force
+ * (feeds->dirty). Posts the event. */
+void feeds_take_body(
+    struct feeds *feeds, struct feed *feed, struct feed_copy *copy, bool from_cache);
+/* The same without: what went wrong, in one clause; not asked again before `retry_ns`. */
+void feeds_take_failure(struct feeds *feeds, struct feed *feed, const char *text, int64_t retry_ns);
 void feeds_take_unchanged(struct feeds *feeds, struct feed *feed);
 void feeds_take_cached(struct feeds *feeds, struct feed *feed);
+
+/* Forgets a list; it is freed now, or with the table that was made of it. */
+void feeds_take_list(struct feeds *feeds, uint16_t id, struct feed_list **list);
 
 /* feeds_build.c: makes the table of all lists and publishes it. */
 void feeds_build_publish(struct feeds *feeds);

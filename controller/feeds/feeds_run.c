@@ -22,6 +22,8 @@
  */
 #define SETTLE_NS (50 * CLK_MS)
 #define PROBE_MAX 65536
+#define PROBE_BELIEVED_NS (86400 * CLK_S)
+#define LOOK_MS 5000
 
 static bool
 is_file(const struct feed *feed)
@@ -89,36 +91,44 @@ watch(struct feeds *feeds, struct feed *feed)
 	feed->watch = inotify_add_watch(feeds->inotify_fd, path, IN_CLOSE_WRITE | IN_MOVED_TO);
 }
 
+/* What tells one state of a file from the next; "" when it is not there. */
+static void
+stamp(const char *path, char text[FEED_CACHE_TEXT])
+{
+	struct stat st;
+
+	text[0] = '\0';
+	if (stat(path, &st) == 0)
+		snprintf(text, FEED_CACHE_TEXT, "%llu %lld %lld.%09ld",
+		    (unsigned long long)st.st_ino, (long long)st.st_size,
+		    (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+}
+
 static void
 read_file(struct feeds *feeds, struct feed *feed)
 {
-	char path[FEEDS_URL_MAX], error[FEED_FILE_ERROR], *body;
-	struct feed_cache about = {0};
-	struct stat st = {0};
-	size_t size;
+	struct feed_copy copy = {.about = {.version = feed->about.version + 1}};
+	char path[FEEDS_URL_MAX], error[FEED_FILE_ERROR];
 	int r;
 
 	file_path(feed->conf.url, path);
 	/* Watched before it is read: a change in between is seen. */
 	watch(feeds, feed);
-	if (stat(path, &st) == 0)
-		snprintf(about.modified, sizeof about.modified, "%llu %lld %lld.%09ld",
-		    (unsigned long long)st.st_ino, (long long)st.st_size,
-		    (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
-	if (feed->list && !feed->whole && about.modified[0] &&
-	    strcmp(about.modified, feed->about.modified) == 0) {
+	stamp(path, feed->seen);
+	if (feed->list && !feed->whole && feed->seen[0] &&
+	    strcmp(feed->seen, feed->about.modified) == 0) {
 		feeds_take_unchanged(feeds, feed);
 		return;
 	}
-	r = feed_file_read(path, feed->conf.max_bytes, &body, &size, error);
+	r = feed_file_read(path, feed->conf.max_bytes, &copy.body, &copy.size, error);
 	if (r < 0) {
-		feeds_take_failure(feeds, feed, error);
+		feeds_take_failure(feeds, feed, error, 0);
 		return;
 	}
-	snprintf(about.url, sizeof about.url, "%s", feed->conf.url);
-	about.version = feed->about.version + 1;
-	about.loaded_wall_ns = clk_wall_ns();
-	feeds_take_body(feeds, feed, body, size, &about, false);
+	snprintf(copy.about.url, sizeof copy.about.url, "%s", feed->conf.url);
+	memcpy(copy.about.modified, feed->seen, sizeof copy.about.modified);
+	copy.about.loaded_wall_ns = clk_wall_ns();
+	feeds_take_body(feeds, feed, &copy, false);
 }
 
 static void
@@ -156,7 +166,44 @@ take_changes(struct feeds *feeds)
 		}
 }
 
+/* What inotify does not tell of (links that are turned, network file systems, folders that come
+ * later) is seen by looking. */
+static void
+look(struct feeds *feeds)
+{
+	char path[FEEDS_URL_MAX], now[FEED_CACHE_TEXT];
+
+	if (clk_before(clk_now(), feeds->look))
+		return;
+	feeds->look = clk_add(clk_now(), LOOK_MS * CLK_MS);
+	for (size_t i = 0; i < feeds->feed_count; i++) {
+		struct feed *feed = feeds->feeds[i];
+
+		if (!is_file(feed) || !clk_before(clk_now(), feed->due))
+			continue;
+		file_path(feed->conf.url, path);
+		stamp(path, now);
+		if (strcmp(now, feed->seen) == 0)
+			continue;
+		memcpy(feed->seen, now, sizeof feed->seen);
+		make_due(feeds, feed, SETTLE_NS);
+	}
+}
+
 /* ---- transfers ---- */
+
+/* How long the source is left in peace: the floor counts from when it was last asked, in this life
+ * or before. */
+static int64_t
+rest(const struct feeds *feeds, const struct feed *feed)
+{
+	int64_t asked = feeds->setup->cache_dir && !is_file(feed)
+			    ? feed_cache_asked(feeds->setup->cache_dir, feed->conf.name)
+			    : 0;
+	int64_t age = clk_wall_ns() - asked;
+
+	return asked > 0 && age >= 0 && age < feed->conf.floor_ns ? feed->conf.floor_ns - age : 0;
+}
 
 static void
 start_transfer(struct feeds *feeds, struct feed *feed, bool probe)
@@ -177,18 +224,28 @@ start_transfer(struct feeds *feeds, struct feed *feed, bool probe)
 
 	feed->probing = probe;
 	if (fetch_start(feeds->fetch, &request, error) < 0) {
-		feeds_take_failure(feeds, feed, error);
+		feeds_take_failure(feeds, feed, error, 0);
 		return;
 	}
+	/* Without the note a restart asks too early, and no more. */
+	if (feeds->setup->cache_dir)
+		(void)feed_cache_ask(feeds->setup->cache_dir, feed->conf.name);
+	if (!probe)
+		feed->transferred = clk_now();
 	pthread_mutex_lock(&feeds->mutex);
 	feed->busy = true;
 	pthread_mutex_unlock(&feeds->mutex);
 }
 
-/* The probe's answer: as before, or the list is fetched. A probe that fails decides nothing. */
+/*
+ * The probe's answer: as before, or the list is fetched. A probe that fails decides nothing, and
+ * one that ran ahead of its list (the two come from one place, but not at one time) is found out
+ * within a day.
+ */
 static void
 take_probe(struct feeds *feeds, struct feed *feed, const struct fetch_result *result)
 {
+	bool believed = clk_diff(clk_now(), feed->transferred) < PROBE_BELIEVED_NS;
 	size_t n = 0;
 
 	feed->probe[0] = '\0';
@@ -198,7 +255,8 @@ take_probe(struct feeds *feeds, struct feed *feed, const struct fetch_result *re
 		memcpy(feed->probe, result->body, n);
 		feed->probe[n] = '\0';
 	}
-	if (n > 0 && feed->list && !feed->whole && strcmp(feed->probe, feed->about.probe) == 0)
+	if (n > 0 && feed->list && !feed->whole && believed &&
+	    strcmp(feed->probe, feed->about.probe) == 0)
 		feeds_take_unchanged(feeds, feed);
 	else
 		start_transfer(feeds, feed, false);
@@ -207,25 +265,28 @@ take_probe(struct feeds *feeds, struct feed *feed, const struct fetch_result *re
 static void
 take_result(struct feeds *feeds, struct feed *feed, struct fetch_result *result)
 {
-	struct feed_cache about = {.version = feed->about.version + 1};
+	struct feed_copy copy = {.about = {.version = feed->about.version + 1}};
 
 	if (feed->probing) {
 		take_probe(feeds, feed, result);
 		free(result->body);
 	} else if (result->error[0]) {
-		feeds_take_failure(feeds, feed, result->error);
+		feeds_take_failure(feeds, feed, result->error, result->retry_ns);
 		free(result->body);
 	} else if (result->unchanged && feed->list)
 		feeds_take_unchanged(feeds, feed);
 	else if (result->unchanged)
-		feeds_take_failure(feeds, feed, "\"not modified\", but nothing was known before");
+		feeds_take_failure(
+		    feeds, feed, "\"not modified\", but nothing was known before", 0);
 	else {
-		snprintf(about.url, sizeof about.url, "%s", feed->conf.url);
-		memcpy(about.etag, result->etag, sizeof about.etag);
-		memcpy(about.modified, result->modified, sizeof about.modified);
-		memcpy(about.probe, feed->probe, sizeof about.probe);
-		about.loaded_wall_ns = clk_wall_ns();
-		feeds_take_body(feeds, feed, result->body, result->size, &about, false);
+		snprintf(copy.about.url, sizeof copy.about.url, "%s", feed->conf.url);
+		memcpy(copy.about.etag, result->etag, sizeof copy.about.etag);
+		memcpy(copy.about.modified, result->modified, sizeof copy.about.modified);
+		memcpy(copy.about.probe, feed->probe, sizeof copy.about.probe);
+		copy.about.loaded_wall_ns = clk_wall_ns();
+		copy.body = result->body;
+		copy.size = result->size;
+		feeds_take_body(feeds, feed, &copy, false);
 	}
 }
 
@@ -281,28 +342,39 @@ feed_new(struct feeds *feeds, const struct feed_conf *conf)
 	return feed;
 }
 
-static void
-feed_configure(struct feed *feed, const struct feed_conf *conf)
+/* Nothing is different for it: it goes on as it was, in the midst of a transfer, too. */
+static bool
+goes_on(const struct feed *feed, const struct feed_conf *conf)
 {
+	const struct feed_conf *was = &feed->conf;
+
+	return was->interval_ns == conf->interval_ns && was->floor_ns == conf->floor_ns &&
+	       was->timeout_ns == conf->timeout_ns && was->max_bytes == conf->max_bytes &&
+	       was->max_entries == conf->max_entries && was->may_jump == conf->may_jump &&
+	       was->may_be_empty == conf->may_be_empty && was->max_silenced == conf->max_silenced &&
+	       strcmp(was->header_file, conf->header_file) == 0 &&
+	       strcmp(was->ca_file, conf->ca_file) == 0 && strcmp(was->proxy, conf->proxy) == 0 &&
+	       strcmp(was->probe_url, conf->probe_url) == 0;
+}
+
+/* Mutex held. */
+static void
+feed_configure(struct feeds *feeds, struct feed *feed, const struct feed_conf *conf, bool kept)
+{
+	bool on = kept && goes_on(feed, conf);
+
 	feed->conf = *conf;
 	memcpy(feed->info.name, conf->name, sizeof feed->info.name);
 	show_url(conf->url, feed->info.url);
 	feed->info.allow = conf->allow;
 	if (!feed->list)
 		feed->info.format = conf->format;
+	if (on)
+		return;
+	/* What was under way began under the old configuration. */
+	fetch_cancel(feeds->fetch, feed->info.id);
+	feed->busy = false;
 	feed->due = clk_now();
-}
-
-/* How long a copy that was kept is young enough not to ask again at once. */
-static void
-rest_after_restart(struct feeds *feeds, struct feed *feed)
-{
-	int64_t age = clk_wall_ns() - feed->info.loaded_wall_ns;
-
-	if (!is_file(feed) && feed->list && age >= 0 && age < feed->conf.floor_ns)
-		make_due(feeds, feed, feed->conf.floor_ns - age);
-	else
-		make_due(feeds, feed, 0);
 }
 
 /* Takes feeds over that are in both configurations, makes the new ones, drops the rest. -ENOMEM:
@@ -325,6 +397,8 @@ configure(struct feeds *feeds, struct feeds_setup *setup)
 		return -ENOMEM;
 	pthread_mutex_lock(&feeds->mutex);
 	for (size_t i = 0; i < setup->feed_count; i++) {
+		bool kept = false;
+
 		for (size_t k = 0; k < old_count; k++) {
 			struct feed *feed = old[k];
 
@@ -334,19 +408,22 @@ configure(struct feeds *feeds, struct feeds_setup *setup)
 			free(fresh[i]);
 			fresh[i] = feed;
 			old[k] = NULL;
+			kept = true;
 		}
-		feed_configure(fresh[i], &setup->feeds[i]);
-		fresh[i]->busy = false;
+		feed_configure(feeds, fresh[i], &setup->feeds[i], kept);
 	}
 	feeds->feeds = fresh;
 	feeds->feed_count = setup->feed_count;
 	pthread_mutex_unlock(&feeds->mutex);
-	/* What was under way began under the old configuration. */
-	for (size_t i = 0; i < feeds->name_count; i++)
-		fetch_cancel(feeds->fetch, i);
 	for (size_t k = 0; k < old_count; k++)
 		if (old[k]) {
-			feed_list_free(&old[k]->list);
+			bool again = false;
+
+			for (size_t i = 0; i < setup->feed_count; i++)
+				again = again || fresh[i]->info.id == old[k]->info.id;
+			if (!again)
+				fetch_cancel(feeds->fetch, old[k]->info.id);
+			feeds_take_list(feeds, old[k]->info.id, &old[k]->list);
 			free(old[k]);
 		}
 	free(old);
@@ -375,11 +452,15 @@ reload(struct feeds *feeds, struct feeds_setup *setup)
 		    setup->cache_dir, strerror(-r));
 		feeds_post(feeds, &event);
 	}
-	for (size_t i = 0; i < feeds->feed_count; i++)
-		if (!feeds->feeds[i]->list) {
-			feeds_take_cached(feeds, feeds->feeds[i]);
-			rest_after_restart(feeds, feeds->feeds[i]);
-		}
+	for (size_t i = 0; i < feeds->feed_count; i++) {
+		struct feed *feed = feeds->feeds[i];
+		bool fresh = !feed->list && !feed->busy;
+
+		if (fresh)
+			feeds_take_cached(feeds, feed);
+		if (fresh || (!feed->busy && clk_before(feed->due, clk_now())))
+			make_due(feeds, feed, rest(feeds, feed));
+	}
 	feeds_build_publish(feeds);
 }
 
@@ -454,6 +535,8 @@ until_next(const struct feeds *feeds)
 	for (size_t i = 0; i < feeds->feed_count; i++) {
 		int64_t ms = (clk_diff(feeds->feeds[i]->due, now) + CLK_MS - 1) / CLK_MS;
 
+		if (is_file(feeds->feeds[i]) && wait > LOOK_MS)
+			wait = LOOK_MS;
 		if (!feeds->feeds[i]->busy && ms < wait)
 			wait = ms;
 	}
@@ -470,6 +553,7 @@ feeds_run_thread(void *context)
 	feeds->random = (uint64_t)clk_wall_ns() ^ (uint64_t)getpid() << 48 ^ 1;
 	while (take_commands(feeds)) {
 		take_changes(feeds);
+		look(feeds);
 		start_due(feeds);
 		take_results(feeds);
 		if (feeds->dirty)

@@ -11,6 +11,8 @@
 #include "controller/feeds/safety.h"
 #include "controller/feeds/schedule.h"
 
+#define HEAD_ROOM 65536
+
 static uint32_t
 next_random(struct feeds *feeds)
 {
@@ -51,13 +53,17 @@ post(struct feeds *feeds, const struct feed *feed, enum feeds_event_kind kind, c
 }
 
 void
-feeds_take_failure(struct feeds *feeds, struct feed *feed, const char *text)
+feeds_take_failure(struct feeds *feeds, struct feed *feed, const char *text, int64_t retry_ns)
 {
+	struct instant earliest = clk_add(clk_now(), retry_ns);
+
 	pthread_mutex_lock(&feeds->mutex);
 	snprintf(feed->info.last_error, sizeof feed->info.last_error, "%s", text);
 	feed->info.failures++;
 	feed->info.errors++;
 	reschedule(feeds, feed);
+	if (clk_before(feed->due, earliest))
+		feed->due = earliest;
 	pthread_mutex_unlock(&feeds->mutex);
 	post(feeds, feed, FEEDS_FAILED, text, false);
 }
@@ -142,8 +148,8 @@ adopt(struct feeds *feeds, struct feed *feed, struct feed_list *list,
 
 	list->version = about->version;
 	feed->about = *about;
-	pthread_mutex_lock(&feeds->mutex);
 	feed->list = list;
+	pthread_mutex_lock(&feeds->mutex);
 	info->format = list->format;
 	info->loaded = true;
 	info->from_cache = from_cache;
@@ -165,20 +171,33 @@ adopt(struct feeds *feeds, struct feed *feed, struct feed_list *list,
 		reschedule(feeds, feed);
 	}
 	pthread_mutex_unlock(&feeds->mutex);
-	feed_list_free(&old);
+	feeds_take_list(feeds, info->id, &old);
 	feeds->dirty = true;
+}
+
+void
+feeds_take_list(struct feeds *feeds, uint16_t id, struct feed_list **list)
+{
+	if (feeds->shown && feeds->shown[id] == *list)
+		*list = NULL;
+	feed_list_free(list);
 }
 
 /* The last good copy; not being able to write it is said and stops nothing. */
 static void
-keep(struct feeds *feeds, const struct feed *feed, const char *body, size_t size)
+keep(struct feeds *feeds, const struct feed *feed, struct feed_copy *copy)
 {
 	char text[FEEDS_TEXT_MAX];
-	int r;
+	void *ages;
+	int r = -ENOMEM;
 
 	if (!feeds->setup->cache_dir)
 		return;
-	r = feed_cache_write(feeds->setup->cache_dir, feed->conf.name, &feed->about, body, size);
+	ages = feed_list_ages(feed->list, &copy->ages_size);
+	copy->ages = ages;
+	if (ages)
+		r = feed_cache_write(feeds->setup->cache_dir, feed->conf.name, copy);
+	free(ages);
 	if (r < 0) {
 		snprintf(text, sizeof text,
 		    "the list is in force, but its copy could not be kept: %s", strerror(-r));
@@ -187,39 +206,42 @@ keep(struct feeds *feeds, const struct feed *feed, const char *body, size_t size
 }
 
 void
-feeds_take_body(struct feeds *feeds, struct feed *feed, char *body, size_t size,
-    const struct feed_cache *about, bool from_cache)
+feeds_take_body(struct feeds *feeds, struct feed *feed, struct feed_copy *copy, bool from_cache)
 {
 	char error[FORMAT_ERROR_MAX], why[SAFETY_WHY_MAX], text[FEEDS_TEXT_MAX] = "";
-	uint32_t now = (uint32_t)(about->loaded_wall_ns / CLK_S);
+	uint32_t now = (uint32_t)(copy->about.loaded_wall_ns / CLK_S);
 	struct feed_list *list = NULL;
 	int r = 0;
 
-	if (gunzip_is(body, size)) {
+	if (gunzip_is(copy->body, copy->size)) {
 		char *plain;
 
-		r = gunzip_body(body, size, feed->conf.max_bytes, &plain, &size, error);
-		free(body);
-		body = r < 0 ? NULL : plain;
+		r = gunzip_body(
+		    copy->body, copy->size, feed->conf.max_bytes, &plain, &copy->size, error);
+		free(copy->body);
+		copy->body = r < 0 ? NULL : plain;
+		copy->ages_size = 0;
 	}
 	if (r == 0)
-		r = read_body(feed, body, size, now, &list, error);
+		r = read_body(feed, copy->body, copy->size, now, &list, error);
 	if (r < 0) {
-		free(body);
-		feeds_take_failure(feeds, feed, error);
+		free(copy->body);
+		feeds_take_failure(feeds, feed, error, 0);
 		return;
 	}
+	if (copy->ages_size > 0)
+		feed_list_restore(list, copy->ages, copy->ages_size);
 	r = from_cache || feed->confirm ? 0 : judge(feeds, feed, list, why);
 	if (r < 0) {
 		feed_list_free(&list);
-		free(body);
+		free(copy->body);
 		refuse(feeds, feed, why);
 		return;
 	}
-	adopt(feeds, feed, list, about, from_cache);
+	adopt(feeds, feed, list, &copy->about, from_cache);
 	if (!from_cache)
-		keep(feeds, feed, body, size);
-	free(body);
+		keep(feeds, feed, copy);
+	free(copy->body);
 	if (list->short_ones > 0)
 		snprintf(text, sizeof text,
 		    "%zu prefixes shorter than /%d (IPv6: /%d) refused (may-be-short would take "
@@ -231,15 +253,14 @@ feeds_take_body(struct feeds *feeds, struct feed *feed, char *body, size_t size,
 void
 feeds_take_cached(struct feeds *feeds, struct feed *feed)
 {
-	char error[FEED_CACHE_ERROR], *body;
-	struct feed_cache about;
-	size_t size;
+	char error[FEED_CACHE_ERROR];
+	struct feed_copy copy;
 	int r;
 
 	if (!feeds->setup->cache_dir || feed->list)
 		return;
-	r = feed_cache_read(feeds->setup->cache_dir, feed->conf.name, feed->conf.max_bytes, &about,
-	    &body, &size, error);
+	r = feed_cache_read(feeds->setup->cache_dir, feed->conf.name,
+	    feed->conf.max_bytes + 4 * feed->conf.max_entries + HEAD_ROOM, &copy, error);
 	if (r == -ENOENT)
 		return;
 	if (r < 0) {
@@ -247,9 +268,9 @@ feeds_take_cached(struct feeds *feeds, struct feed *feed)
 		return;
 	}
 	/* A name that has moved to another source: what the old one said is not its list. */
-	if (strcmp(about.url, feed->conf.url) != 0) {
-		free(body);
+	if (strcmp(copy.about.url, feed->conf.url) != 0) {
+		free(copy.body);
 		return;
 	}
-	feeds_take_body(feeds, feed, body, size, &about, true);
+	feeds_take_body(feeds, feed, &copy, true);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/queue.h>
+#include <sys/stat.h>
 
 #include "common/base/clk.h"
 
@@ -16,6 +17,7 @@
 #define CONNECT_SECONDS 15L
 #define SLOW_BYTES 100L /* a second, for SLOW_SECONDS: given up */
 #define SLOW_SECONDS 30L
+#define RETRY_SECONDS_MAX 86400L
 
 struct transfer {
 	TAILQ_ENTRY(transfer) all;
@@ -168,11 +170,21 @@ read_headers(struct transfer *t, const char *path, char error[FETCH_ERROR_MAX])
 	char text[HEADER_FILE_MAX + 1], *save = NULL;
 	FILE *file = fopen(path, "re");
 	unsigned number = 0;
+	struct stat st;
 	size_t size;
 
-	if (!file) {
+	if (!file || fstat(fileno(file), &st) < 0) {
 		snprintf(error, FETCH_ERROR_MAX, "header file %.120s: %s", path, strerror(errno));
+		if (file)
+			fclose(file);
 		return -EIO;
+	}
+	if (st.st_mode & S_IRWXO) {
+		snprintf(error, FETCH_ERROR_MAX,
+		    "header file %.120s: everybody may read it (mode %03o); chmod o= %.60s", path,
+		    (unsigned)st.st_mode & 0777, path);
+		fclose(file);
+		return -EPERM;
 	}
 	size = fread(text, 1, sizeof text, file);
 	fclose(file);
@@ -238,6 +250,9 @@ set_options(struct fetch *fetch, struct transfer *t, const struct fetch_request 
 	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, request->header_file[0] ? 0L : 1L);
 	curl_easy_setopt(easy, CURLOPT_MAXREDIRS, (long)FETCH_REDIRECTS_MAX);
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	/* A name server that does not answer is not waited for once the transfer is given up. */
+	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+	curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)request->max_bytes);
 	curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, CONNECT_SECONDS);
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)(request->timeout_ns / CLK_MS) + 1);
@@ -323,7 +338,15 @@ conclude(struct transfer *t, CURLcode code)
 	long status = 0;
 
 	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
-	if (t->too_big)
+	if (code == CURLE_OK && (status == 429 || status == 503)) {
+		curl_off_t seconds = 0;
+
+		curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &seconds);
+		if (seconds > 0)
+			result->retry_ns =
+			    (seconds < RETRY_SECONDS_MAX ? seconds : RETRY_SECONDS_MAX) * CLK_S;
+	}
+	if (t->too_big || code == CURLE_FILESIZE_EXCEEDED)
 		snprintf(result->error, sizeof result->error,
 		    "the body is over the limit of %zu bytes", t->max);
 	else if (code == CURLE_TOO_MANY_REDIRECTS)

@@ -18,15 +18,15 @@
 struct fetch;
 
 struct fetch_request {
-	uint64_t owner;       /* given back with the result */
-	const char *url;      /* http:// or https:// */
-	const char *etag;     /* as it was given, "" is none */
-	const char *modified; /* as it was given, "" is none */
-	const char
-	    *header_file;    /* lines "Name: value"; "" is none. With it no redirect is followed */
-	const char *ca_file; /* "" is the system's */
-	const char *proxy;   /* "" is the environment's */
-	int64_t timeout_ns;  /* for all of it */
+	uint64_t owner;          /* given back with the result */
+	const char *url;         /* http:// or https:// */
+	const char *etag;        /* as it was given, "" is none */
+	const char *modified;    /* as it was given, "" is none */
+	const char *header_file; /* lines "Name: value", of no use to others (no mode bit for them);
+				    "" is none. With it no redirect is followed */
+	const char *ca_file;     /* "" is the system's */
+	const char *proxy;       /* "" is the environment's */
+	int64_t timeout_ns;      /* for all of it */
 	size_t max_bytes;
 };
 
@@ -38,6 +38,7 @@ struct fetch_result {
 	char etag[FETCH_TAG_MAX],
 	    modified[FETCH_TAG_MAX]; /* "" where there was none, or it was too long */
 	char error[FETCH_ERROR_MAX]; /* "" is success */
+	int64_t retry_ns; /* with an error: the server asks not to be asked before; 0 is nothing */
 };
 
 int fetch_new(const char *user_agent, struct fetch **ret_fetch);

@@ -10,6 +10,7 @@
 #include "controller/feeds/format_part.h"
 
 #define GUESS_LINES 20
+#define PAGE_HEAD 1024
 
 static const char *const names[] = {
     "auto", "plain", "ndjson", "csv", "dshield", "reputation", "json", "rules"};
@@ -386,6 +387,20 @@ read_line(struct format_reading *reading, struct format_text line)
 	}
 }
 
+/* A page that does not begin as one: behind a comment, or a server's own words. */
+static bool
+is_page(struct format_text head)
+{
+	static const char *const marks[] = {"<!doctype html", "<html"};
+
+	head.size = head.size < PAGE_HEAD ? head.size : PAGE_HEAD;
+	for (; head.size > 0; head.at++, head.size--)
+		for (size_t i = 0; head.at[0] == '<' && i < sizeof marks / sizeof *marks; i++)
+			if (begins(head, marks[i]))
+				return true;
+	return false;
+}
+
 /* What can be no list at all. */
 static int
 check_body(struct format_text body, char error[FORMAT_ERROR_MAX])
@@ -404,7 +419,7 @@ check_body(struct format_text body, char error[FORMAT_ERROR_MAX])
 		head.at++;
 		head.size--;
 	}
-	if (head.size > 0 && head.at[0] == '<') {
+	if (head.size > 0 && (head.at[0] == '<' || is_page(head))) {
 		snprintf(error, FORMAT_ERROR_MAX,
 		    "this is HTML or XML, no list (a login or error page, a moved address?)");
 		return -EINVAL;

@@ -223,18 +223,26 @@ rule_field(struct format_text *rest)
 static size_t
 rule_addresses(struct format_reading *reading, struct format_text field, uint16_t port)
 {
+	/* Lists nest; from a "!" on to the end of what it stands before, nobody is named. */
+	unsigned depth = 0, negated = 0;
 	size_t taken = 0;
 
-	for (size_t i = 0; i < field.size;) {
-		size_t n = 0;
+	for (size_t i = 0, n; i < field.size; i += n) {
+		char c = field.at[i];
 
-		while (i + n < field.size && !strchr("[], \t", field.at[i + n]))
+		for (n = 1; i + n < field.size && !strchr("[],! \t", c) &&
+			    !strchr("[],! \t", field.at[i + n]);)
 			n++;
-		/* Variables and what is negated name nobody. */
-		if (n > 0 && field.at[i] != '!' && field.at[i] != '$' &&
-		    format_take(reading, (struct format_text){field.at + i, n}, port))
+		if (c == '!' && negated == 0)
+			negated = depth + 1;
+		else if (c == '[')
+			depth++;
+		else if (c == ']' || c == ',') {
+			depth -= c == ']' && depth > 0;
+			negated = negated > depth ? 0 : negated;
+		} else if (negated == 0 && !strchr("$! \t", c) &&
+			   format_take(reading, (struct format_text){field.at + i, n}, port))
 			taken++;
-		i += n + 1;
 	}
 	return taken;
 }

@@ -4,9 +4,6 @@
 #include <errno.h>
 #include <stdio.h>
 
-/* Under this many entries, halving and growing tenfold are nothing unusual. */
-#define FEW 20
-
 int
 safety_judge(const struct safety_facts *facts, char why[SAFETY_WHY_MAX])
 {
@@ -17,15 +14,16 @@ safety_judge(const struct safety_facts *facts, char why[SAFETY_WHY_MAX])
 		    "the allow-list would newly silence %zu block entries, over the limit of %zu "
 		    "(a confirmed refresh would take it)",
 		    facts->silenced, facts->max_silenced);
-	else if (facts->first || facts->may_jump || facts->now == 0)
+	else if (facts->first || facts->may_jump || facts->now == 0 || facts->before == 0)
 		return 0;
-	else if (facts->before > FEW && facts->now < facts->before / 2)
+	else if (facts->now < facts->before - facts->before / 2)
 		snprintf(why, SAFETY_WHY_MAX,
 		    "the list shrank from %zu to %zu entries, by more than half (a confirmed "
 		    "refresh or "
 		    "may-jump would take it)",
 		    facts->before, facts->now);
-	else if (facts->now > FEW && facts->now / 10 > facts->before)
+	else if (facts->now / 10 > facts->before ||
+		 (facts->now / 10 == facts->before && facts->now % 10 > 0))
 		snprintf(why, SAFETY_WHY_MAX,
 		    "the list grew from %zu to %zu entries, more than tenfold (a confirmed refresh "
 		    "or "

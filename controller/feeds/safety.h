@@ -14,7 +14,7 @@
 
 struct safety_facts {
 	bool first;         /* there is no version before */
-	size_t before, now; /* entries */
+	size_t before, now; /* entries; after none, any number is no jump */
 	size_t silenced;    /* allow-lists: block entries that this version newly silences */
 	size_t max_silenced;
 	bool may_be_empty, may_jump;

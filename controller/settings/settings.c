@@ -332,7 +332,7 @@ static int
 take_paths(struct settings *set, const struct conf_section *root, char *error)
 {
 	static const char *const paths[2] = {"socket", "socket_ro"};
-	char address[ADDR_TEXT_MAX];
+	char address[ADDR_TEXT_MAX], *copies;
 	uint16_t port;
 	struct addr control = conf_get_endpoint(root, "control", 0, &port);
 	static const enum log_level levels[] = {
@@ -357,6 +357,9 @@ take_paths(struct settings *set, const struct conf_section *root, char *error)
 		    control.family == 6 ? "tcp://[%s]:%u" : "tcp://%s:%u", address, port);
 	set->key_file = conf_get_text(root, "key", 0);
 	set->state_dir = conf_get_text(root, "state", 0);
+	if (asprintf(&copies, "%s/feeds", set->state_dir) < 0)
+		return -ENOMEM;
+	set->feeds.cache_dir = copies;
 	set->event_file = conf_get_text(root, "events", 0);
 	set->log_level = levels[conf_get_word(root, "log", 0)];
 	return 0;
@@ -431,6 +434,7 @@ settings_free(struct settings **settings)
 	release(set->feeds.feeds);
 	release(set->feeds.allow);
 	release(set->feeds.locals);
+	release(set->feeds.cache_dir);
 	release(set->policy.switches);
 	release(set->policy.analysers);
 	release(set->policy.policies);

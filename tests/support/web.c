@@ -3,14 +3,18 @@
 
 #include <arpa/inet.h>
 #include <assert.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define PAGES_MAX 64
@@ -91,6 +95,10 @@ answer(struct web *web, int fd, const struct page *page, bool unchanged)
 		    "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:%u%s\r\nContent-Length: 0\r\n"
 		    "Connection: close\r\n\r\n",
 		    web->port, page->path);
+	else if (page->manner == WEB_REPEAT)
+		n = snprintf(head, sizeof head,
+		    "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n",
+		    WEB_REPEAT_SIZE);
 	else if (page->manner == WEB_ENDLESS)
 		n = snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n");
 	else
@@ -107,6 +115,14 @@ answer(struct web *web, int fd, const struct page *page, bool unchanged)
 		linger(web, fd);
 		return;
 	}
+	if (page->manner == WEB_REPEAT) {
+		for (size_t left = WEB_REPEAT_SIZE, n_now; left > 0; left -= n_now) {
+			n_now = left < page->size ? left : page->size;
+			if (!send_all(web, fd, page->body, n_now))
+				return;
+		}
+		return;
+	}
 	while (send_all(web, fd, page->body, page->size) && page->manner == WEB_ENDLESS)
 		;
 }
@@ -114,7 +130,7 @@ answer(struct web *web, int fd, const struct page *page, bool unchanged)
 static void
 serve(struct web *web, int fd)
 {
-	char request[4096], path[128] = "", condition[256];
+	char request[4096], path[128] = "", condition[256], date[64];
 	struct page page = {.status = 404, .path = "/", .headers = ""}, *found;
 	bool unchanged = false;
 	size_t size = 0;
@@ -146,6 +162,10 @@ serve(struct web *web, int fd)
 	if (page.etag[0]) {
 		snprintf(condition, sizeof condition, "If-None-Match: %s\r\n", page.etag);
 		unchanged = strcasestr(request, condition) != NULL;
+	}
+	if (sscanf(page.headers, "Last-Modified: %63[^\r]", date) == 1) {
+		snprintf(condition, sizeof condition, "If-Modified-Since: %s\r\n", date);
+		unchanged = unchanged || strcasestr(request, condition) != NULL;
 	}
 	answer(web, fd, &page, unchanged);
 	free(page.body);
@@ -262,4 +282,70 @@ web_asked(struct web *web, const char *path, char request[4096])
 		memcpy(request, page->request, sizeof page->request);
 	pthread_mutex_unlock(&web->mutex);
 	return asked;
+}
+
+/* ---- over TLS ---- */
+
+static bool
+make_certificate(const char *folder, bool expired)
+{
+	char command[2048];
+
+	snprintf(command, sizeof command,
+	    "cd '%s' && printf '%%s\n' '[ca]' 'default_ca = one' '[one]' 'database = ./index' "
+	    "'new_certs_dir = .' 'serial = ./serial' 'default_md = sha256' 'policy = any' "
+	    "'x509_extensions = ext' '[any]' 'commonName = supplied' '[ext]' "
+	    "'subjectAltName = IP:127.0.0.1' 'basicConstraints = CA:TRUE' >ca.cnf && "
+	    ": >index && echo 01 >serial && "
+	    "openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key "
+	    "-out ca.csr -subj /CN=localhost 2>/dev/null && "
+	    "openssl ca -config ca.cnf -batch -selfsign -keyfile ca.key -in ca.csr -out ca.pem "
+	    "-startdate 20190101000000Z -enddate %s -notext 2>/dev/null >/dev/null",
+	    folder, expired ? "20200101000000Z" : "20490101000000Z");
+	return system(command) == 0;
+}
+
+int
+web_secure(const char *folder, bool expired, uint16_t *ret_port)
+{
+	char line[256];
+	unsigned port = 0;
+	FILE *said;
+	int pipes[2];
+	pid_t pid;
+
+	if (system("command -v openssl >/dev/null") != 0)
+		return 0;
+	if (!make_certificate(folder, expired) || pipe2(pipes, O_CLOEXEC) < 0)
+		return 0;
+	pid = fork();
+	if (pid == 0) {
+		dup2(pipes[1], STDOUT_FILENO);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (chdir(folder) == 0)
+			execlp("openssl", "openssl", "s_server", "-accept", "127.0.0.1:0", "-cert",
+			    "ca.pem", "-key", "ca.key", "-WWW", (char *)NULL);
+		_exit(127);
+	}
+	close(pipes[1]);
+	said = fdopen(pipes[0], "r");
+	assert(said);
+	while (port == 0 && fgets(line, sizeof line, said))
+		if (strncmp(line, "ACCEPT ", 7) == 0)
+			port = (unsigned)strtoul(strrchr(line, ':') + 1, NULL, 10);
+	/* The pipe stays open in there: what it says later goes nowhere. */
+	fclose(said);
+	if (port == 0) {
+		web_secure_end(pid);
+		return 0;
+	}
+	*ret_port = (uint16_t)port;
+	return pid;
+}
+
+void
+web_secure_end(int pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
 }

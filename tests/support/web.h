@@ -14,7 +14,10 @@ enum web_manner {
 	WEB_ENDLESS, /* sends the body over and over until the other side closes */
 	WEB_SLOW,    /* sends the body's first byte, then nothing for a long time */
 	WEB_LOOP,    /* redirects to itself */
+	WEB_REPEAT,  /* sends the body over and over until WEB_REPEAT_SIZE bytes, as announced */
 };
+
+#define WEB_REPEAT_SIZE ((size_t)200 << 20)
 
 struct web;
 
@@ -27,12 +30,21 @@ void web_url(const struct web *web, const char *path, char *url, size_t size);
 
 /*
  * Puts a page (body is copied); replaces the one before. With an etag, a request that names it gets
- * a 304. A path without a page is a 404. `headers` is "" or whole lines, each with CRLF.
+ * a 304; so does one that names a Last-Modified of `headers`. A path without a page is a 404.
+ * `headers` is "" or whole lines, each with CRLF.
  */
 void web_put(struct web *web, const char *path, int status, enum web_manner manner,
     const void *body, size_t size, const char *etag, const char *headers);
 
 /* Requests for a path so far, and what its last request said (up to 4 KiB, NUL-terminated). */
 unsigned web_asked(struct web *web, const char *path, char request[4096]);
+
+/*
+ * The files of a folder over TLS (`openssl s_server`), with a certificate of its own for 127.0.0.1
+ * that is valid until 2049, or until 2020: FOLDER/ca.pem, which is made here. Returns the server's
+ * process id, to be ended with web_secure_end, and its port; 0 where there is no openssl.
+ */
+int web_secure(const char *folder, bool expired, uint16_t *ret_port);
+void web_secure_end(int pid);
 
 #endif

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Whole files or none of them: limits, things that are no files, and one that flips meanwhile. */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "common/base/clk.h"
+#include "controller/feeds/feed_file.h"
+
+#define FLIP_SIZE ((size_t)2 << 20)
+
+static char folder[] = "/tmp/finderscope-file.XXXXXX";
+
+static int
+make_folder(void **state)
+{
+	(void)state;
+	return mkdtemp(folder) ? 0 : -1;
+}
+
+static int
+remove_folder(void **state)
+{
+	char command[64];
+
+	(void)state;
+	snprintf(command, sizeof command, "rm -rf %s", folder);
+	return system(command);
+}
+
+static void
+at(const char *name, char path[128])
+{
+	snprintf(path, 128, "%s/%s", folder, name);
+}
+
+static void
+write_file(const char *name, const char *text)
+{
+	char path[128];
+	FILE *file;
+
+	at(name, path);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	assert_true(fputs(text, file) >= 0);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void
+reads_within_the_limit(void **state)
+{
+	char path[128], error[FEED_FILE_ERROR], *body;
+	size_t size;
+
+	(void)state;
+	write_file("list", "198.51.100.9\n");
+	at("list", path);
+	assert_int_equal(feed_file_read(path, 13, &body, &size, error), 0);
+	assert_int_equal(size, 13);
+	assert_memory_equal(body, "198.51.100.9\n", 13);
+	free(body);
+	assert_int_equal(feed_file_read(path, 12, &body, &size, error), -EFBIG);
+	assert_non_null(strstr(error, "list is over the limit of 12 bytes"));
+	write_file("empty", "");
+	at("empty", path);
+	assert_int_equal(feed_file_read(path, 12, &body, &size, error), 0);
+	assert_int_equal(size, 0);
+	free(body);
+}
+
+static void
+refuses_what_is_no_file(void **state)
+{
+	char path[128], error[FEED_FILE_ERROR], *body;
+	size_t size;
+
+	(void)state;
+	at("nothing", path);
+	assert_int_equal(feed_file_read(path, 100, &body, &size, error), -ENOENT);
+	assert_non_null(strstr(error, "nothing: No such file"));
+	assert_int_equal(feed_file_read(folder, 100, &body, &size, error), -EINVAL);
+	assert_non_null(strstr(error, "no regular file"));
+	/* Opening a pipe without a writer must not wait for one. */
+	at("pipe", path);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(feed_file_read(path, 100, &body, &size, error), -EINVAL);
+	assert_int_equal(feed_file_read("/dev/zero", 100, &body, &size, error), -EINVAL);
+}
+
+static atomic_bool stop, rests;
+
+/* Rewrites the file in place, all of one letter, then all of the next, without a rest. */
+static void *
+flip(void *context)
+{
+	char *text = malloc(FLIP_SIZE);
+	int fd = open(context, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+
+	for (unsigned round = 0; !atomic_load(&stop); round++) {
+		memset(text, 'a' + (int)(round % 2), FLIP_SIZE);
+		for (size_t n = 0; n < FLIP_SIZE; n += FLIP_SIZE / 8)
+			if (pwrite(fd, text + n, FLIP_SIZE / 8, (off_t)n) < 0)
+				break;
+		/* Now and then it is left alone for a moment. */
+		if (round % 16 == 15 && atomic_load(&rests))
+			usleep(60000);
+	}
+	close(fd);
+	free(text);
+	return NULL;
+}
+
+static void
+never_mixes_two_versions(void **state)
+{
+	char path[128], error[FEED_FILE_ERROR], *body;
+	struct instant end = clk_add(clk_now(), 60 * CLK_S);
+	unsigned whole = 0, refused = 0;
+	pthread_t thread;
+	size_t size;
+
+	(void)state;
+	at("flip", path);
+	assert_int_equal(pthread_create(&thread, NULL, flip, path), 0);
+	while ((whole < 20 || refused < 1) && clk_before(clk_now(), end)) {
+		int r;
+
+		atomic_store(&rests, whole < 20);
+		r = feed_file_read(path, FLIP_SIZE, &body, &size, error);
+
+		if (r == -ENOENT)
+			continue;
+		if (r == -EBUSY) {
+			refused++;
+			continue;
+		}
+		assert_int_equal(r, 0);
+		/* The first writing makes it long. */
+		if (size == FLIP_SIZE)
+			whole++;
+		for (size_t i = 1; i < size; i++)
+			if (body[i] != body[0])
+				fail_msg("two versions in one, at byte %zu of %zu", i, size);
+		free(body);
+		/* In step with the writer's rests one would always or never meet one. */
+		usleep((whole * 7919 + refused * 104729) % 50000);
+	}
+	atomic_store(&stop, true);
+	pthread_join(thread, NULL);
+	print_message("# %u whole, %u given up\n", whole, refused);
+	assert_true(whole >= 20 && refused > 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(reads_within_the_limit),
+	    cmocka_unit_test(refuses_what_is_no_file),
+	    cmocka_unit_test(never_mixes_two_versions),
+	};
+
+	return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
