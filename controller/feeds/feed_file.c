@@ -14,8 +14,8 @@
 
 #define TRIES 5
 /*
- * Time stamps come in ticks of up to 10 ms: two writings within one leave the same stamp. So a file
- * is not believed before its stamp is older than that.
+ * Before Linux 6.13 time stamps come in ticks of up to 10 ms, and two writings within one leave the
+ * same. So a file is not believed before its stamp is older than that.
  */
 #define TICK_NS INT64_C(20000000)
 
