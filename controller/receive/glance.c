@@ -115,6 +115,7 @@ sighting_packet(struct sighting *sighting, const struct packet *packet, unsigned
 	sighting->proto = layer->proto;
 	sighting->tcp_flags = layer->tcp_flags;
 	sighting->icmp_type = layer->icmp_type;
+	sighting->icmp_code = layer->icmp_code;
 	sighting->has_ports = layer->has_ports;
 	sighting->local_port = sighting->outbound ? layer->src_port : layer->dst_port;
 	sighting->remote_port = sighting->outbound ? layer->dst_port : layer->src_port;

@@ -33,7 +33,7 @@ struct sighting {
 	uint32_t input, output; /* ifIndex; 0 is unknown */
 	struct addr local, remote;
 	uint16_t local_port, remote_port; /* host order; 0 where there are none */
-	uint8_t proto, tcp_flags, icmp_type;
+	uint8_t proto, tcp_flags, icmp_type, icmp_code;
 	bool has_ports;        /* false for fragments and protocols without */
 	bool outbound;         /* local to remote */
 	bool inner;            /* the pair stood inside a tunnel */

@@ -160,6 +160,7 @@ write_sighting(const struct sighting *s, const struct walltime *at)
 	put_number(object, "proto", s->proto);
 	put_number(object, "tcp_flags", s->tcp_flags);
 	put_number(object, "icmp_type", s->icmp_type);
+	put_number(object, "icmp_code", s->icmp_code);
 	put_flag(object, "has_ports", s->has_ports);
 	put_flag(object, "outbound", s->outbound);
 	put_flag(object, "inner", s->inner);
@@ -440,6 +441,7 @@ read_sighting(struct reader *reader, const json_t *object, struct sighting *s)
 	s->proto = (uint8_t)get_number(reader, object, "proto", UINT8_MAX);
 	s->tcp_flags = (uint8_t)get_number(reader, object, "tcp_flags", UINT8_MAX);
 	s->icmp_type = (uint8_t)get_number(reader, object, "icmp_type", UINT8_MAX);
+	s->icmp_code = (uint8_t)get_number(reader, object, "icmp_code", UINT8_MAX);
 	s->has_ports = get_flag(reader, object, "has_ports");
 	s->outbound = get_flag(reader, object, "outbound");
 	s->inner = get_flag(reader, object, "inner");
