@@ -34,6 +34,8 @@
 	X(34, NO_ROUTE, "no route to the analyser")                                                \
 	X(35, DESTINATION_MGMT, "the analyser is reached through the management port")             \
 	X(36, DESTINATION_MIRRORED, "the analyser is behind a port that is mirrored")              \
+	X(37, TUNNELLED, "where it was seen it runs inside a tunnel")                              \
+	X(38, LIMIT_SWITCHES, "more switches than one capture can have")                           \
 	X(40, KERNEL, "the kernel refused the rule")                                               \
 	X(41, LOCK, "the table lock was held too long by somebody else")                           \
 	X(42, HARDWARE, "the switch's hardware refused the rule")                                  \
@@ -53,6 +55,8 @@
 	X(60, END_SHUTDOWN, "the agent was shut down")                                             \
 	X(61, END_RELEASED, "released")                                                            \
 	X(62, END_REVOKED, "the switch's key was revoked")                                         \
+	X(63, END_WIDER, "a wider capture takes it over")                                          \
+	X(64, END_MOVED, "its host moved to where it cannot be captured")                          \
 	X(70, NEVER_CAPTURE, "the address is one that is never captured")                          \
 	X(71, COOL_DOWN, "the conversation was captured a short while ago")                        \
 	X(72, NOT_LISTED, "no feed lists the address")                                             \

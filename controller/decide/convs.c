@@ -1,43 +1,38 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A chained hash table with a list by age. Rows are allocated as they come, up to the bound. */
+/* A chained hash table with two lists by age. Rows are allocated as they come, up to the bound. */
 #include "controller/decide/convs.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define CONVS_LOOK_MAX 64 /* rows with captures passed over when one must go */
+#include "controller/decide/addrbook.h"
+
+#define RATE_OVER (10 * CLK_S)
 
 TAILQ_HEAD(convs_ages, convs_row);
 
 struct convs {
-	size_t max, count, mask;
+	size_t max, count, kept_count, mask;
 	uint64_t forgotten;
-	struct convs_ages ages; /* oldest first */
+	struct convs_ages plain, kept; /* oldest first */
 	struct convs_row **buckets;
 };
 
 static size_t
 hash(const struct convs_key *key)
 {
-	/* FNV-1a over words; who picks addresses to collide fills a chain of a bounded table. */
-	uint64_t words[7], h = UINT64_C(0xcbf29ce484222325);
+	/* Who picks addresses to collide fills a chain of a bounded table. */
+	uint64_t seed = ((uint64_t)key->vni << 16 | (unsigned)key->kind << 8 | key->len) + 1;
 
-	memcpy(words, &key->local, 24);
-	memcpy(words + 3, &key->remote, 24);
-	words[6] = key->vni;
-	for (size_t i = 0; i < 7; i++) {
-		h = (h ^ words[i]) * UINT64_C(0x9e3779b97f4a7c15);
-		h ^= h >> 29;
-	}
-	return (size_t)h;
+	return (size_t)addrbook_hash(&key->local, addrbook_hash(&key->remote, seed));
 }
 
 static bool
 equal(const struct convs_key *a, const struct convs_key *b)
 {
-	return a->vni == b->vni && addr_equal(&a->remote, &b->remote) &&
-	       addr_equal(&a->local, &b->local);
+	return a->vni == b->vni && a->kind == b->kind && a->len == b->len &&
+	       addr_equal(&a->remote, &b->remote) && addr_equal(&a->local, &b->local);
 }
 
 int
@@ -48,16 +43,17 @@ convs_new(size_t max, struct convs **ret_convs)
 
 	if (c == NULL)
 		return -ENOMEM;
-	while (size < max && size < ((size_t)1 << 24))
+	c->max = max > CONVS_MIN ? max : CONVS_MIN;
+	while (size < c->max && size < ((size_t)1 << 24))
 		size *= 2;
-	c->max = max > 0 ? max : 1;
 	c->mask = size - 1;
 	c->buckets = calloc(size, sizeof *c->buckets);
 	if (c->buckets == NULL) {
 		free(c);
 		return -ENOMEM;
 	}
-	TAILQ_INIT(&c->ages);
+	TAILQ_INIT(&c->plain);
+	TAILQ_INIT(&c->kept);
 	*ret_convs = c;
 	return 0;
 }
@@ -70,8 +66,9 @@ convs_free(struct convs **convs)
 
 	if (c == NULL)
 		return;
-	while ((row = TAILQ_FIRST(&c->ages)) != NULL) {
-		TAILQ_REMOVE(&c->ages, row, age);
+	TAILQ_CONCAT(&c->plain, &c->kept, age);
+	while ((row = TAILQ_FIRST(&c->plain)) != NULL) {
+		TAILQ_REMOVE(&c->plain, row, age);
 		free(row);
 	}
 	free(c->buckets);
@@ -89,30 +86,18 @@ convs_find(const struct convs *convs, const struct convs_key *key)
 	return row;
 }
 
-/* Takes the oldest row that may go out of table and list, for use again. */
+/* Takes the oldest plain row out of table and list, for use again. There is one: kept rows are half
+ * of the table at the most. */
 static struct convs_row *
 forget(struct convs *c)
 {
-	struct convs_row *row = TAILQ_FIRST(&c->ages);
-
-	for (unsigned i = 0; row != NULL && row->capture != 0; i++) {
-		if (i == CONVS_LOOK_MAX)
-			return NULL;
-		/* One that is captured is no old one: it goes to the young end. */
-		struct convs_row *busy = row;
-
-		row = TAILQ_NEXT(row, age);
-		TAILQ_REMOVE(&c->ages, busy, age);
-		TAILQ_INSERT_TAIL(&c->ages, busy, age);
-	}
-	if (row == NULL)
-		return NULL;
+	struct convs_row *row = TAILQ_FIRST(&c->plain);
 	struct convs_row **link = &c->buckets[hash(&row->key) & c->mask];
 
 	while (*link != row)
 		link = &(*link)->next;
 	*link = row->next;
-	TAILQ_REMOVE(&c->ages, row, age);
+	TAILQ_REMOVE(&c->plain, row, age);
 	c->count--;
 	c->forgotten++;
 	return row;
@@ -124,8 +109,10 @@ convs_touch(struct convs *convs, const struct convs_key *key)
 	struct convs_row *row = convs_find(convs, key);
 
 	if (row != NULL) {
-		TAILQ_REMOVE(&convs->ages, row, age);
-		TAILQ_INSERT_TAIL(&convs->ages, row, age);
+		struct convs_ages *ages = row->kept ? &convs->kept : &convs->plain;
+
+		TAILQ_REMOVE(ages, row, age);
+		TAILQ_INSERT_TAIL(ages, row, age);
 		return row;
 	}
 	row = convs->count >= convs->max ? forget(convs) : malloc(sizeof *row);
@@ -137,9 +124,30 @@ convs_touch(struct convs *convs, const struct convs_key *key)
 
 	row->next = *bucket;
 	*bucket = row;
-	TAILQ_INSERT_TAIL(&convs->ages, row, age);
+	TAILQ_INSERT_TAIL(&convs->plain, row, age);
 	convs->count++;
 	return row;
+}
+
+static void
+move(struct convs *c, struct convs_row *row, bool kept)
+{
+	TAILQ_REMOVE(row->kept ? &c->kept : &c->plain, row, age);
+	TAILQ_INSERT_TAIL(kept ? &c->kept : &c->plain, row, age);
+	c->kept_count += kept ? 1 : (size_t)-1;
+	row->kept = kept;
+}
+
+void
+convs_keep(struct convs *c, struct convs_row *row)
+{
+	bool keep = row->capture != 0 || row->returns > 0 || row->refused_by[0] != 0;
+
+	if (keep == row->kept)
+		return;
+	move(c, row, keep);
+	if (c->kept_count > c->max / 2)
+		move(c, TAILQ_FIRST(&c->kept), false);
 }
 
 size_t
@@ -160,6 +168,178 @@ convs_each(
 {
 	const struct convs_row *row;
 
-	TAILQ_FOREACH(row, &convs->ages, age)
+	TAILQ_FOREACH(row, &convs->plain, age)
 	each(user, row);
+	TAILQ_FOREACH(row, &convs->kept, age)
+	each(user, row);
+}
+
+/* ---- samples ---- */
+
+static void
+take_out(struct convs_row *row, unsigned slot)
+{
+	row->slot_count--;
+	memmove(&row->slots[slot], &row->slots[slot + 1],
+	    (row->slot_count - slot) * sizeof *row->slots);
+}
+
+static uint32_t
+add32(uint32_t a, uint64_t b)
+{
+	return b > UINT32_MAX - a ? UINT32_MAX : a + (uint32_t)b;
+}
+
+/* The two that lie nearest each other become one. */
+static void
+merge(struct convs_row *row)
+{
+	unsigned best = 0;
+
+	for (unsigned i = 1; i + 1 < row->slot_count; i++)
+		if (clk_diff(row->slots[i + 1].at, row->slots[i].at) <
+		    clk_diff(row->slots[best + 1].at, row->slots[best].at))
+			best = i;
+	struct convs_slot *into = &row->slots[best], *from = &row->slots[best + 1];
+
+	into->bytes += from->bytes;
+	into->count = add32(into->count, from->count);
+	into->packets = add32(into->packets, from->packets);
+	take_out(row, best + 1);
+}
+
+void
+convs_sample(struct convs_row *row, int64_t window_ns, struct instant now, uint32_t count,
+    uint64_t packets, uint64_t bytes)
+{
+	if (row->slot_count > 0 && clk_before(now, row->slots[row->slot_count - 1].at))
+		now = row->slots[row->slot_count - 1].at;
+	while (row->slot_count > 0 && clk_diff(now, row->slots[0].at) > window_ns)
+		take_out(row, 0);
+	if (row->slot_count == CONVS_SLOTS)
+		merge(row);
+	row->slots[row->slot_count++] = (struct convs_slot){
+	    .at = now, .bytes = bytes, .count = count, .packets = add32(0, packets)};
+}
+
+void
+convs_sum(
+    const struct convs_row *row, int64_t window_ns, struct instant now, struct convs_sum *ret_sum)
+{
+	struct convs_sum sum = {.samples = 0};
+
+	for (unsigned i = row->slot_count; i-- > 0;) {
+		const struct convs_slot *slot = &row->slots[i];
+		int64_t age = clk_diff(now, slot->at);
+
+		if (age > window_ns)
+			break;
+		sum.samples = add32(sum.samples, slot->count);
+		sum.packets += slot->packets;
+		sum.bytes += slot->bytes;
+		double over = (double)(age > RATE_OVER ? age : RATE_OVER) / (double)CLK_S;
+		double bps = (double)sum.bytes * 8 / over;
+		uint64_t whole = bps > 1e15 ? UINT64_C(1000000000000000) : (uint64_t)bps;
+
+		if (whole > sum.bps)
+			sum.bps = whole;
+	}
+	*ret_sum = sum;
+}
+
+void
+convs_clear_samples(struct convs_row *row)
+{
+	row->slot_count = 0;
+}
+
+void
+convs_seen(struct convs_row *row, bool outbound, unsigned id)
+{
+	uint16_t *seen = outbound ? row->seen_out : row->seen_in, this = (uint16_t)(id + 1);
+
+	if (id >= UINT16_MAX || seen[0] == this)
+		return;
+	seen[1] = seen[0];
+	seen[0] = this;
+}
+
+static uint16_t
+renumber(uint16_t id, const int *new_ids, size_t count)
+{
+	return id == 0 || id > count || new_ids[id - 1] < 0 ? 0 : (uint16_t)(new_ids[id - 1] + 1);
+}
+
+void
+convs_renumber(struct convs *convs, const int *new_ids, size_t count)
+{
+	struct convs_ages *lists[2] = {&convs->plain, &convs->kept};
+	struct convs_row *row;
+
+	for (int i = 0; i < 2; i++)
+		TAILQ_FOREACH(row, lists[i], age)
+		{
+			for (int k = 0; k < CONVS_REFUSED; k++)
+				row->refused_by[k] = renumber(row->refused_by[k], new_ids, count);
+			for (int k = 0; k < CONVS_SEEN; k++) {
+				row->seen_out[k] = renumber(row->seen_out[k], new_ids, count);
+				row->seen_in[k] = renumber(row->seen_in[k], new_ids, count);
+			}
+		}
+}
+
+bool
+convs_refused(const struct convs_row *row, unsigned id, int64_t for_ns, struct instant now)
+{
+	if (clk_diff(now, row->refused) >= for_ns)
+		return false;
+	for (int i = 0; i < CONVS_REFUSED; i++)
+		if (row->refused_by[i] == id + 1)
+			return true;
+	return false;
+}
+
+bool
+convs_refuse(struct convs_row *row, unsigned id, uint16_t code, int64_t for_ns, struct instant now)
+{
+	bool again = id >= UINT16_MAX || convs_refused(row, id, for_ns, now);
+
+	row->refused_code = code;
+	if (clk_diff(now, row->refused) >= for_ns)
+		memset(row->refused_by, 0, sizeof row->refused_by);
+	row->refused = now;
+	if (again)
+		return false;
+	memmove(&row->refused_by[1], &row->refused_by[0],
+	    sizeof row->refused_by - sizeof row->refused_by[0]);
+	row->refused_by[0] = (uint16_t)(id + 1);
+	return row->refused_by[CONVS_REFUSED - 1] == 0;
+}
+
+/* The longest prefix that holds both. */
+static struct prefix
+join(const struct prefix *prefix, const struct addr *addr)
+{
+	for (unsigned len = prefix->len; len > 0; len--) {
+		struct prefix one = prefix_make(&prefix->addr, len), other = prefix_make(addr, len);
+
+		if (addr_equal(&one.addr, &other.addr))
+			return one;
+	}
+	return prefix_make(addr, 0);
+}
+
+void
+convs_peer(struct convs_row *wide, struct convs_row *pair, const struct addr *peer,
+    int64_t window_ns, struct instant now)
+{
+	if (wide->peers == 0 || clk_diff(now, wide->peered) > window_ns) {
+		wide->peers = 0;
+		wide->peered = now;
+		wide->common = prefix_make(peer, 128);
+	} else if (pair->peered.ns != 0 && !clk_before(pair->peered, wide->peered)) {
+		return;
+	}
+	wide->peers++;
+	wide->common = join(&wide->common, peer);
 }

@@ -15,365 +15,8 @@
 #include "controller/decide/brain.h"
 
 #define TOLD_AGAIN (3600 * CLK_S) /* the same event about the same conversation */
-#define RETURN_FORGET 2           /* times the longest cool-down without a capture: a clean slate */
-
-static void *
-copy(const void *from, size_t count, size_t size)
-{
-	void *to = calloc(count > 0 ? count : 1, size);
-
-	if (to != NULL && count > 0)
-		memcpy(to, from, count * size);
-	return to;
-}
-
-static void
-clear_conf(struct decide *d)
-{
-	free(d->policies);
-	free(d->switches);
-	free(d->analysers);
-	free(d->never);
-}
-
-/* Copies conf into `d`, whose other members stay. */
-static int
-take_conf(struct decide *d, const struct policy_conf *conf)
-{
-	struct brain_switch *switches = calloc(conf->switch_count + 1, sizeof *switches);
-	struct policy *policies = copy(conf->policies, conf->policy_count, sizeof *conf->policies);
-	struct policy_analyser *analysers =
-	    copy(conf->analysers, conf->analyser_count, sizeof *conf->analysers);
-	struct prefix *never = copy(conf->never, conf->never_count, sizeof *conf->never);
-
-	if (switches == NULL || policies == NULL || analysers == NULL || never == NULL) {
-		free(switches);
-		free(policies);
-		free(analysers);
-		free(never);
-		return -ENOMEM;
-	}
-	for (size_t i = 0; i < conf->switch_count; i++)
-		switches[i].conf = conf->switches[i];
-	d->switches = switches;
-	d->switch_count = conf->switch_count;
-	d->policies = policies;
-	d->policy_count = conf->policy_count;
-	d->analysers = analysers;
-	d->analyser_count = conf->analyser_count;
-	d->never = never;
-	d->never_count = conf->never_count;
-	d->limits = conf->limits;
-	if (d->limits.captures == 0 || d->limits.captures > POLICY_CAPTURES_MAX)
-		d->limits.captures = POLICY_CAPTURES_MAX;
-	if (d->limits.starts_minute == 0 || d->limits.starts_minute > BRAIN_STARTS_MAX)
-		d->limits.starts_minute = BRAIN_STARTS_MAX;
-	if (d->limits.history < 16)
-		d->limits.history = 16;
-	if (d->limits.lease_ms == 0)
-		d->limits.lease_ms = 60000;
-	return 0;
-}
-
-int
-decide_new(const struct policy_conf *conf, uint64_t first_id, const struct decide_sink *sink,
-    void *user, struct decide **ret_decide)
-{
-	struct decide *d = calloc(1, sizeof *d);
-	int r;
-
-	if (d == NULL)
-		return -ENOMEM;
-	TAILQ_INIT(&d->live);
-	TAILQ_INIT(&d->over);
-	d->sink = *sink;
-	d->user = user;
-	d->next_id = first_id;
-	r = take_conf(d, conf);
-	if (r == 0)
-		r = convs_new(conf->limits.conversations > 0 ? conf->limits.conversations : 200000,
-		    &d->convs);
-	if (r < 0) {
-		decide_free(&d);
-		return r;
-	}
-	*ret_decide = d;
-	return 0;
-}
-
-void
-decide_free(struct decide **decide)
-{
-	struct decide *d = *decide;
-
-	if (d == NULL)
-		return;
-	capture_free_all(d);
-	clear_conf(d);
-	convs_free(&d->convs);
-	free(d->own);
-	free(d->feeds);
-	free(d);
-	*decide = NULL;
-}
-
-static int
-switch_called(const struct brain_switch *switches, size_t count, const char *name)
-{
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(switches[i].conf.name, name) == 0)
-			return (int)i;
-	return -1;
-}
-
-/* The holders of a capture, by the new list's ids; one that is gone holds nothing we could say. */
-static void
-rename_holders(struct decide *d, struct brain_capture *c, const int *new_ids, struct instant now)
-{
-	bool lost = false;
-
-	for (unsigned i = 0; i < c->pub.holder_count; i++) {
-		struct decide_holder *h = &c->pub.holders[i];
-		int id = h->id < UINT_MAX ? new_ids[h->id] : -1;
-
-		h->id = id < 0 ? UINT_MAX : (unsigned)id;
-		if (id < 0 && !h->gone) {
-			h->wanted = false;
-			h->gone = lost = true;
-		}
-	}
-	c->analyser = UINT_MAX;
-	for (unsigned a = 0; a < d->analyser_count; a++)
-		if (strcmp(d->analysers[a].name, c->pub.analyser_name) == 0 &&
-		    addr_equal(&d->analysers[a].addr, &c->pub.analyser.addr))
-			c->analyser = a;
-	if (life_is_over(c->pub.state))
-		return;
-	if (lost && life_is_live(c->pub.state))
-		capture_end(d, c, RESULT_END_REVOKED,
-		    "a switch of it was taken out of the configuration", now);
-	else if (life_is_live(c->pub.state) && c->analyser == UINT_MAX)
-		capture_end(d, c, RESULT_END_OPERATOR,
-		    "its analyser was taken out of the configuration", now);
-	else if (lost)
-		capture_holder_gone(d, c, &c->pub.holders[0], now);
-}
-
-int
-decide_reload(struct decide *d, const struct policy_conf *conf, struct instant now)
-{
-	struct decide old = *d;
-	int *new_ids = calloc(d->switch_count + 1, sizeof *new_ids);
-	struct brain_capture *c, *next;
-	int r = new_ids != NULL ? take_conf(d, conf) : -ENOMEM;
-
-	if (r < 0) {
-		free(new_ids);
-		return r;
-	}
-	for (size_t i = 0; i < old.switch_count; i++) {
-		new_ids[i] = switch_called(d->switches, d->switch_count, old.switches[i].conf.name);
-		if (new_ids[i] < 0)
-			continue;
-		struct brain_switch *sw = &d->switches[new_ids[i]];
-		struct policy_switch fresh = sw->conf;
-
-		*sw = old.switches[i];
-		sw->conf = fresh;
-		sw->changed = true;
-	}
-	clear_conf(&old);
-	for (c = TAILQ_FIRST(&d->over); c != NULL; c = TAILQ_NEXT(c, order))
-		rename_holders(d, c, new_ids, now);
-	for (c = TAILQ_FIRST(&d->live); c != NULL; c = next) {
-		next = TAILQ_NEXT(c, order);
-		rename_holders(d, c, new_ids, now);
-	}
-	free(new_ids);
-	return 0;
-}
-
-void
-decide_feed(struct decide *d, uint16_t id, const char *name)
-{
-	if (id >= d->feed_count) {
-		char(*grown)[POLICY_NAME_MAX] =
-		    realloc(d->feeds, ((size_t)id + 1) * sizeof *d->feeds);
-
-		if (grown == NULL)
-			return;
-		memset(grown + d->feed_count, 0, (id + 1 - d->feed_count) * sizeof *grown);
-		d->feeds = grown;
-		d->feed_count = (size_t)id + 1;
-	}
-	snprintf(d->feeds[id], sizeof d->feeds[id], "%s", name);
-}
-
-int
-decide_own(struct decide *d, const struct addr *addrs, size_t count)
-{
-	struct addr *own = copy(addrs, count, sizeof *addrs);
-
-	if (own == NULL)
-		return -ENOMEM;
-	free(d->own);
-	d->own = own;
-	d->own_count = count;
-	return 0;
-}
-
-/* The holders on switch `id` of captures that are not over. */
-#define EACH_HOLDER(d, c, next, h, sw_id)                                                          \
-	for (c = TAILQ_FIRST(&(d)->live); c != NULL && (next = TAILQ_NEXT(c, order), true);        \
-	     c = next)                                                                             \
-		for (h = c->pub.holders; h < c->pub.holders + c->pub.holder_count; h++)            \
-			if (h->id == (sw_id) && !h->gone)
-
-void
-decide_connected(
-    struct decide *d, unsigned id, const struct decide_agent *agent, struct instant now)
-{
-	struct brain_switch *sw = &d->switches[id];
-	struct brain_capture *c, *next;
-	struct decide_holder *h;
-
-	sw->connected = true;
-	sw->changed = true;
-	sw->heard = now;
-	sw->can4 = agent->can4;
-	sw->can6 = agent->can6;
-	sw->rules_max = agent->rules_max;
-	sw->bps_max = agent->bps_max;
-	sw->len4 = agent->len4;
-	sw->len6 = agent->len6;
-	sw->addr_count = agent->addr_count < BRAIN_ADDRS_MAX ? agent->addr_count : BRAIN_ADDRS_MAX;
-	memcpy(sw->addrs, agent->addrs, sw->addr_count * sizeof *sw->addrs);
-	EACH_HOLDER(d, c, next, h, id)
-	{
-		h->settled = false;
-		capture_lose(d, c, h, now);
-	}
-}
-
-void
-decide_gone(struct decide *d, unsigned id, struct instant now)
-{
-	(void)now;
-	d->switches[id].connected = false;
-}
-
-void
-decide_settled(struct decide *d, unsigned id, struct instant now)
-{
-	struct brain_capture *c, *next;
-	struct decide_holder *h;
-
-	d->switches[id].heard = now;
-	if (d->switches[id].changed)
-		return; /* newer orders are on their way */
-	EACH_HOLDER(d, c, next, h, id)
-	if (!h->wanted)
-		h->settled = true;
-}
-
-static bool
-is_in(const struct holding *holdings, size_t count, uint64_t id)
-{
-	for (size_t i = 0; i < count; i++)
-		if (holdings[i].capture == id)
-			return true;
-	return false;
-}
-
-void
-decide_report(struct decide *d, unsigned id, const struct holding *holdings, size_t count, bool all,
-    bool released, struct instant now)
-{
-	struct brain_switch *sw = &d->switches[id];
-	struct brain_capture *c, *next;
-	struct decide_holder *h;
-
-	sw->heard = now;
-	sw->released_there = released;
-	for (size_t i = 0; i < count; i++) {
-		bool ours = false;
-
-		c = capture_find(d, holdings[i].capture);
-		for (unsigned k = 0; c != NULL && k < c->pub.holder_count; k++) {
-			if (c->pub.holders[k].id != id)
-				continue;
-			ours = true;
-			if (!life_is_over(c->pub.state))
-				capture_report(d, c, &c->pub.holders[k], &holdings[i], now);
-			break;
-		}
-		d->counts.foreign_holdings += !ours;
-	}
-	if (all) {
-		EACH_HOLDER(d, c, next, h, id)
-		{
-			if (is_in(holdings, count, c->pub.id))
-				continue;
-			if (h->wanted && h->told && h->said.hold >= HOLD_IN_KERNEL)
-				capture_lose(d, c, h, now);
-			else if (!h->wanted && (h->told || h->settled)) {
-				capture_holder_gone(d, c, h, now);
-				break; /* the capture may be over now */
-			}
-		}
-	}
-	if (released)
-		EACH_HOLDER(d, c, next, h, id)
-		{
-			if (!life_is_live(c->pub.state))
-				break;
-			capture_end(d, c, RESULT_END_RELEASED, "released at the switch", now);
-			break;
-		}
-}
-
-void
-decide_rejudge(struct decide *d,
-    enum result (*judge)(void *user, const struct addr *remote, uint16_t port), void *user,
-    struct instant now)
-{
-	struct brain_capture *c, *next;
-
-	for (c = TAILQ_FIRST(&d->live); c != NULL; c = next) {
-		enum result code;
-
-		next = TAILQ_NEXT(c, order);
-		if (c->pub.manual || !life_is_live(c->pub.state))
-			continue;
-		code = judge(user, &c->pub.filter.b.addr, c->pub.filter.b_port);
-		if (code != RESULT_OK)
-			capture_end(d, c, code, result_text((int)code), now);
-	}
-}
-
-int
-decide_exporter(const struct decide *d, const struct addr *agent, const struct addr *from,
-    enum result *ret_code)
-{
-	*ret_code = RESULT_NO_AGENT;
-	for (size_t i = 0; i < d->switch_count; i++) {
-		const struct brain_switch *sw = &d->switches[i];
-		bool is = false, good = from->family == 0 || addr_equal(agent, from);
-
-		for (size_t k = 0; k < sw->conf.exporter_count; k++)
-			is = is || addr_equal(&sw->conf.exporters[k], agent);
-		for (size_t k = 0; sw->conf.exporter_count == 0 && k < sw->addr_count; k++)
-			is = is || addr_equal(&sw->addrs[k], agent);
-		if (!is)
-			continue;
-		for (size_t k = 0; k < sw->conf.source_count; k++)
-			good = good || prefix_contains(&sw->conf.sources[k], from);
-		if (good)
-			return (int)i;
-		*ret_code = RESULT_EXPORTER_UNKNOWN;
-	}
-	return -1;
-}
+#define MOVE_EVERY (2 * CLK_S)
+#define RETURN_FORGET 2 /* times the longest cool-down without a capture: a clean slate */
 
 /* An event at most once an hour for the same answer about the same conversation, and so many a
  * second in all: a flood of alerts helps nobody. What is left out is counted by `alerts`. */
@@ -396,35 +39,288 @@ may_tell(struct decide *d, struct convs_row *row, const struct verdict *v, struc
 	return true;
 }
 
-static const char *
-alert_kind(enum result code)
+static uint64_t
+plus(uint64_t a, uint64_t b)
 {
-	return code == RESULT_SHADOW_ONLY ? "shadow"
-	       : code == RESULT_ALERT_ONLY || code == RESULT_INBOUND_ONLY ||
-		       code == RESULT_EXPORTER_UNKNOWN || code == RESULT_NO_AGENT ||
-		       code == RESULT_NO_POLICY
+	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
+static const char *
+alert_kind(const struct verdict *v)
+{
+	if (v->shadow)
+		return "shadow";
+	if (v->code == RESULT_TOO_LARGE_FOR_CAPTURE)
+		return "mitigate";
+	if (v->wide != VERDICT_PAIR)
+		return "scanner";
+	return v->code == RESULT_ALERT_ONLY || v->code == RESULT_INBOUND_ONLY ||
+		       v->code == RESULT_EXPORTER_UNKNOWN || v->code == RESULT_NO_AGENT ||
+		       v->code == RESULT_AMBIGUOUS || v->code == RESULT_NO_POLICY
 		   ? "alert"
 		   : "refused";
 }
 
 static void
-open_capture(struct decide *d, const struct verdict *v, const struct sighting *s,
-    struct convs_row *row, struct instant now)
+tell(struct decide *d, const struct verdict *v, const struct sighting *s, struct convs_row *row,
+    struct instant now)
 {
-	const struct policy *policy = &d->policies[v->policy];
-	struct brain_capture *c = capture_new(d, v, now);
-	char prefix[PREFIX_TEXT_MAX];
-	unsigned e = 0;
+	struct decide_event event = {.kind = alert_kind(v),
+	    .code = v->code,
+	    .text = verdict_text(v),
+	    .sighting = s,
+	    .policy = v->policy >= 0 ? &d->policies[v->policy] : NULL,
+	    .verdict = v};
 
-	if (c == NULL)
+	d->counts.inbound_only += v->code == RESULT_INBOUND_ONLY;
+	d->counts.shadowed += v->shadow;
+	d->counts.scanners += v->wide != VERDICT_PAIR;
+	d->counts.too_large += v->code == RESULT_TOO_LARGE_FOR_CAPTURE;
+	d->counts.refused += strcmp(event.kind, "refused") == 0;
+	if (may_tell(d, row, v, now) && d->sink.event != NULL)
+		d->sink.event(d->user, now, &event);
+}
+
+/* ---- a sighting's rows ---- */
+
+/*
+ * The rows a sighting is about, after it was counted: the real ones for a sighting that came,
+ * copies for the question what one would get. One way for both, so that the answers are the same.
+ */
+struct look {
+	struct convs_row copies[3];
+	struct convs_row *pair, *remote, *prefix;
+	int policy;
+	bool counts;
+};
+
+static struct convs_row *
+row_of(const struct decide *d, struct convs *write, const struct convs_key *key,
+    struct convs_row *copy, bool make)
+{
+	struct convs_row *row = convs_find(d->convs, key);
+
+	if (row == NULL && !make)
+		return NULL;
+	if (write != NULL)
+		return convs_touch(write, key);
+	if (row != NULL)
+		*copy = *row;
+	else
+		*copy = (struct convs_row){.key = *key};
+	return copy;
+}
+
+/* Those that are remembered become the youngest, so that making the others forgets none of them. */
+static void
+refresh(struct convs *write, const struct convs_key *key)
+{
+	if (write != NULL && convs_find(write, key) != NULL)
+		convs_touch(write, key);
+}
+
+static void
+count(struct convs_row *row, const struct policy *policy, const struct sighting *s,
+    struct instant now)
+{
+	uint64_t n = (uint64_t)s->merged + 1;
+
+	convs_sample(row, policy->window_ns, now, (uint32_t)n, n * s->sampling_rate,
+	    plus(s->merged_bytes, (uint64_t)s->frame_length * s->sampling_rate));
+}
+
+/* Whether the conversation is one more of a host's many is asked as it comes up; later samples of
+ * it are counted to what it was found to be. */
+static void
+look_wide(const struct decide *d, struct convs *write, const struct sighting *s,
+    const struct sighting_entry *entry, struct instant now, struct look *l)
+{
+	const struct policy *policy = &d->policies[l->policy];
+	struct convs_key remote = judge_key(CONVS_REMOTE, s, entry);
+	struct convs_key prefix = judge_key(CONVS_PREFIX, s, entry);
+	struct convs_row *pair = l->pair;
+	bool fresh = pair->peered.ns == 0 || clk_diff(now, pair->peered) > policy->window_ns;
+
+	l->remote = row_of(d, write, &remote, &l->copies[1], fresh);
+	l->prefix = row_of(d, write, &prefix, &l->copies[2], fresh);
+	if (l->remote != NULL)
+		convs_peer(l->remote, pair, &s->local, policy->window_ns, now);
+	if (l->prefix != NULL)
+		convs_peer(l->prefix, pair, &s->remote, policy->window_ns, now);
+	if (fresh)
+		pair->peered = now.ns != 0 ? now : (struct instant){1};
+	if (l->counts && l->remote != NULL)
+		count(l->remote, policy, s, now);
+	if (l->counts && l->prefix != NULL)
+		count(l->prefix, policy, s, now);
+}
+
+static void
+look(const struct decide *d, struct convs *write, const struct sighting *s, struct instant now,
+    struct look *l)
+{
+	struct convs_key key = judge_key(CONVS_PAIR, s, NULL);
+	enum result code;
+	unsigned e = 0;
+	int seen = -1;
+
+	l->pair = l->remote = l->prefix = NULL;
+	l->policy = judge_policy(d, s, &e);
+	if (l->policy < 0)
 		return;
-	judge_policy(d, s, &e);
-	c->key = row->key;
+	if (s->exporter.family != 0)
+		seen = decide_exporter(d, &s->exporter, &s->from, &code);
+	/* Whoever forges exporters must not fill the memory. */
+	if (seen < 0 && s->exporter.family != 0)
+		return;
+	if (d->policies[l->policy].scanner_hosts > 0) {
+		struct convs_key remote = judge_key(CONVS_REMOTE, s, NULL);
+		struct convs_key prefix = judge_key(CONVS_PREFIX, s, &s->entries[e]);
+
+		refresh(write, &key);
+		refresh(write, &remote);
+		refresh(write, &prefix);
+	}
+	l->pair = row_of(d, write, &key, &l->copies[0], true);
+	if (l->pair == NULL)
+		return;
+	l->counts = judge_counts(&d->policies[l->policy], s);
+	if (seen >= 0)
+		convs_seen(l->pair, s->outbound, (unsigned)seen);
+	if (l->counts)
+		count(l->pair, &d->policies[l->policy], s, now);
+	if (d->policies[l->policy].scanner_hosts == 0)
+		return;
+	look_wide(d, write, s, &s->entries[e], now, l);
+	if (seen >= 0 && l->remote != NULL)
+		convs_seen(l->remote, s->outbound, (unsigned)seen);
+	if (seen >= 0 && l->prefix != NULL)
+		convs_seen(l->prefix, s->outbound, (unsigned)seen);
+}
+
+static void
+judge(const struct decide *d, const struct sighting *s, const struct look *l, struct instant now,
+    struct verdict *v)
+{
+	static const struct convs_row none = {.capture = 0};
+	struct judge_rows rows = {l->pair != NULL ? l->pair : &none, l->remote, l->prefix};
+
+	judge_sighting(d, s, &rows, now, v);
+}
+
+void
+decide_explain(const struct decide *d, const struct sighting *s, struct instant now,
+    struct verdict *ret_verdict)
+{
+	struct look l = {.policy = -1};
+
+	look(d, NULL, s, now, &l);
+	judge(d, s, &l, now, ret_verdict);
+}
+
+/* The real row that the verdict is about; NULL: none is kept. */
+static struct convs_row *
+row_for(const struct look *l, const struct verdict *v)
+{
+	switch (v->wide) {
+	case VERDICT_PAIR:
+		return l->pair;
+	case VERDICT_REMOTE:
+		return l->remote;
+	case VERDICT_PREFIX:
+		return l->prefix;
+	}
+	return l->pair;
+}
+
+void
+decide_sighting(
+    struct decide *d, const struct sighting *s, struct instant now, struct verdict *ret_verdict)
+{
+	struct look l = {.policy = -1};
+	struct convs_row *row;
+	struct verdict v;
+
+	d->counts.sightings += (uint64_t)s->merged + 1;
+	look(d, d->convs, s, now, &l);
+	d->counts.exporter_unknown += l.policy >= 0 && l.pair == NULL;
+	d->counts.not_counted += !l.counts;
+	judge(d, s, &l, now, &v);
+	row = row_for(&l, &v);
+	if (v.code == RESULT_OK && row != NULL)
+		brain_open(d, &v, s, &row->key, now);
+	else if (v.alert)
+		tell(d, &v, s, row, now);
+	if (ret_verdict != NULL)
+		*ret_verdict = v;
+}
+
+/* ---- captures that policies open ---- */
+
+/* Captures of lower priority go for it. */
+static void
+evict(struct decide *d, const struct verdict *v, struct instant now)
+{
+	for (unsigned i = 0; i < v->evict_count; i++) {
+		struct brain_capture *c = capture_find(d, v->evicts[i]);
+		const struct brain_analyser *a = &d->analysers[v->analyser];
+		char text[DECIDE_TEXT_MAX];
+
+		if (c == NULL)
+			continue;
+		snprintf(text, sizeof text,
+		    "analyser %s gets %" PRIu64 " kbit/s of at most %" PRIu64 ", and one of "
+		    "higher priority needs %" PRIu64 "; this capture's share is %" PRIu64,
+		    a->conf.name, a->bps / 1000, a->conf.hard_bps / 1000, v->est_bps / 1000,
+		    c->pub.est_bps / 1000);
+		d->counts.evicted++;
+		capture_end(d, c, RESULT_END_BUDGET, text, now);
+	}
+}
+
+/* What the wider one takes, wherever the narrower ones are held, is theirs no longer. */
+static void
+absorb(struct decide *d, struct brain_capture *wide, struct instant now)
+{
+	struct brain_capture *c, *next;
+	char text[DECIDE_TEXT_MAX];
+
+	snprintf(text, sizeof text, "capture %" PRIu64 " takes it over", wide->pub.id);
+	for (c = TAILQ_FIRST(&d->live); c != NULL; c = next) {
+		bool held = true;
+
+		next = TAILQ_NEXT(c, order);
+		if (c == wide || c->pub.manual || !life_is_live(c->pub.state) ||
+		    c->analyser != wide->analyser ||
+		    !filter_covers(&wide->pub.filter, &c->pub.filter))
+			continue;
+		for (unsigned i = 0; i < c->pub.holder_count; i++) {
+			bool here = !c->pub.holders[i].wanted;
+
+			for (unsigned k = 0; k < wide->pub.holder_count; k++)
+				here = here || (wide->pub.holders[k].id == c->pub.holders[i].id &&
+						   wide->pub.holders[k].way == VERDICT_BOTH);
+			held = held && here;
+		}
+		if (held)
+			capture_end(d, c, RESULT_END_WIDER, text, now);
+	}
+}
+
+static void
+forgive(const struct policy *policy, struct convs_row *row, struct instant now)
+{
+	if (row->returns > 0 && policy->cooldown_count > 0 &&
+	    clk_diff(now, row->ended) >
+		RETURN_FORGET * policy->cooldowns[policy->cooldown_count - 1])
+		row->returns = 0;
+}
+
+static void
+fill_from_policy(struct brain_capture *c, const struct policy *policy, struct instant now)
+{
 	snprintf(c->pub.by, sizeof c->pub.by, "%s", policy->name);
 	snprintf(c->pub.policy, sizeof c->pub.policy, "%s", policy->name);
-	snprintf(c->pub.why, sizeof c->pub.why, "feed %s lists %s, line %" PRIu32,
-	    s->entries[e].feed < d->feed_count ? d->feeds[s->entries[e].feed] : "?",
-	    prefix_format(&s->entries[e].prefix, prefix), s->entries[e].line);
 	c->pub.priority = policy->priority;
 	if (policy->duration_ns > 0)
 		c->pub.ends = clk_add(now, policy->duration_ns);
@@ -432,108 +328,201 @@ open_capture(struct decide *d, const struct verdict *v, const struct sighting *s
 	c->pub.max_packets = policy->max_packets;
 	c->pub.max_bytes = policy->max_bytes;
 	c->pub.max_bps = policy->max_bps;
+}
+
+void
+brain_open(struct decide *d, const struct verdict *v, const struct sighting *s,
+    const struct convs_key *key, struct instant now)
+{
+	const struct policy *policy = &d->policies[v->policy];
+	struct brain_capture *c = capture_new(d, v, now);
+	char prefix[PREFIX_TEXT_MAX], many[80] = "";
+	struct convs_row *row;
+	unsigned e = 0;
+
+	if (c == NULL)
+		return;
+	c->key = *key;
+	evict(d, v, now);
+	row = convs_find(d->convs, &c->key);
+	judge_policy(d, s, &e);
+	fill_from_policy(c, policy, now);
+	if (v->wide != VERDICT_PAIR)
+		snprintf(many, sizeof many, "; one of %u hosts within the window", v->peers);
+	snprintf(c->pub.why, sizeof c->pub.why, "feed %s lists %s, line %" PRIu32 "%s",
+	    s->entries[e].feed < d->feed_count ? d->feeds[s->entries[e].feed] : "?",
+	    prefix_format(&s->entries[e].prefix, prefix), s->entries[e].line, many);
+	c->pub.vni = s->vni;
 	c->pub.has_sighting = true;
 	c->pub.sighting = *s;
-	if (row->returns > 0 && policy->cooldown_count > 0 &&
-	    clk_diff(now, row->ended) >
-		RETURN_FORGET * policy->cooldowns[policy->cooldown_count - 1])
-		row->returns = 0;
-	row->capture = c->pub.id;
+	if (row != NULL) {
+		forgive(policy, row, now);
+		row->capture = c->pub.id;
+		convs_keep(d->convs, row);
+	}
 	capture_begin(d, c, now);
+	if (v->wide != VERDICT_PAIR)
+		absorb(d, c, now);
 }
 
 void
-decide_sighting(
-    struct decide *d, const struct sighting *s, struct instant now, struct verdict *ret_verdict)
+brain_retry(struct decide *d, struct instant now)
 {
-	struct convs_key key = {.local = s->local, .remote = s->remote, .vni = s->vni};
-	struct convs_row none = {.samples = 0}, *row = NULL;
-	struct verdict v;
-	enum result code;
-	unsigned e;
-	int policy = judge_policy(d, s, &e);
+	while (d->retry_count > 0) {
+		struct brain_capture *c = capture_find(d, d->retries[--d->retry_count]);
+		struct sighting s;
+		struct look l = {.policy = -1};
+		struct convs_row *row;
+		struct verdict v;
 
-	d->counts.sightings++;
-	/* Whoever forges exporters must not fill the memory. */
-	if (policy >= 0 && decide_exporter(d, &s->exporter, &s->from, &code) >= 0)
-		row = convs_touch(d->convs, &key);
-	else
-		d->counts.exporter_unknown += policy >= 0;
-	if (row != NULL && judge_counts(&d->policies[policy], s))
-		judge_count(row, &d->policies[policy], s, now);
-	else
-		d->counts.not_counted++;
-	judge_sighting(d, s, row != NULL ? row : &none, now, &v);
-	if (v.code == RESULT_OK && row != NULL) {
-		open_capture(d, &v, s, row, now);
-	} else if (v.alert) {
-		d->counts.inbound_only += v.code == RESULT_INBOUND_ONLY;
-		d->counts.shadowed += v.code == RESULT_SHADOW_ONLY;
-		d->counts.refused += strcmp(alert_kind(v.code), "refused") == 0;
-		if (may_tell(d, row, &v, now) && d->sink.event != NULL) {
-			struct decide_event event = {.kind = alert_kind(v.code),
-			    .code = v.code,
-			    .text = verdict_text(&v),
-			    .sighting = s,
-			    .policy = v.policy >= 0 ? &d->policies[v.policy] : NULL,
-			    .verdict = &v};
-			d->sink.event(d->user, now, &event);
+		if (c == NULL)
+			continue;
+		/* The sample that began it decides once more; it is not counted twice. */
+		s = c->pub.sighting;
+		look(d, NULL, &s, now, &l);
+		judge(d, &s, &l, now, &v);
+		row = convs_find(d->convs, &c->key);
+		if (v.code == RESULT_OK && row != NULL) {
+			d->counts.retried++;
+			brain_open(d, &v, &s, &row->key, now);
 		}
 	}
-	if (ret_verdict != NULL)
-		*ret_verdict = v;
 }
 
-void
-decide_explain(const struct decide *d, const struct sighting *s, struct instant now,
-    struct verdict *ret_verdict)
-{
-	struct convs_key key = {.local = s->local, .remote = s->remote, .vni = s->vni};
-	const struct convs_row *found = convs_find(d->convs, &key);
-	struct convs_row row = {.samples = 0};
-	enum result code;
-	unsigned e;
-	int policy = judge_policy(d, s, &e);
-	bool known =
-	    s->exporter.family == 0 || decide_exporter(d, &s->exporter, &s->from, &code) >= 0;
+/* ---- time ---- */
 
-	if (found != NULL && policy >= 0 && known)
-		row = *found;
-	if (policy >= 0 && known && judge_counts(&d->policies[policy], s))
-		judge_count(&row, &d->policies[policy], s, now);
-	judge_sighting(d, s, &row, now, ret_verdict);
-}
-
-/* What time brings one capture. */
+/* Its local host may be attached elsewhere by now. */
 static void
-tick_capture(struct decide *d, struct brain_capture *c, struct instant now)
+follow(struct decide *d, struct brain_capture *c, struct instant now)
 {
-	struct decide_capture *p = &c->pub;
-	int64_t lease = (int64_t)d->limits.lease_ms * CLK_MS;
+	struct verdict v;
+	struct place_wish wish = {.where = POLICY_EDGE,
+	    .seen = -1,
+	    .local = &c->pub.filter.a.addr,
+	    .vni = c->pub.vni,
+	    .now = now};
+	char text[DECIDE_TEXT_MAX];
+	bool same = true;
 
-	if (life_is_live(p->state)) {
-		if (p->ends.ns != 0 && !clk_before(now, p->ends))
-			capture_end(
-			    d, c, RESULT_END_DURATION, result_text(RESULT_END_DURATION), now);
-		else if (p->idle_ns > 0 && p->state >= LIFE_IN_KERNEL &&
-			 clk_diff(now, p->moved) >= p->idle_ns)
-			capture_end(d, c, RESULT_END_IDLE, result_text(RESULT_END_IDLE), now);
-		else if (p->max_packets > 0 && p->packets >= p->max_packets)
-			capture_end(d, c, RESULT_END_PACKETS, result_text(RESULT_END_PACKETS), now);
-		else if (p->max_bytes > 0 && p->bytes >= p->max_bytes)
-			capture_end(d, c, RESULT_END_BYTES, result_text(RESULT_END_BYTES), now);
+	verdict_init(&v);
+	v.filter = c->pub.filter;
+	v.analyser = c->analyser;
+	if (hosts_find(d->hosts, wish.local, NULL) == NULL)
+		return; /* a host that is silent has not moved */
+	if (!place_conversation(d, &v, &wish)) {
+		/* A switch that is away may come back, and its host with it. */
+		if (v.code == RESULT_NOT_CONNECTED)
+			return;
+		snprintf(text, sizeof text, "where its host is now: %.200s", verdict_text(&v));
+		capture_end(d, c, RESULT_END_MOVED, text, now);
 		return;
 	}
-	/* A switch that is not heard for a lease has taken its rules out by itself. */
-	for (unsigned i = 0; i < p->holder_count; i++) {
-		struct decide_holder *h = &p->holders[i];
-		const struct brain_switch *sw = &d->switches[h->id < d->switch_count ? h->id : 0];
+	for (unsigned i = 0; i < v.holder_count; i++) {
+		bool held = false;
 
-		if (h->gone || sw->connected || clk_diff(now, h->dropped) < lease ||
-		    clk_diff(now, sw->heard) < lease)
+		for (unsigned k = 0; k < c->pub.holder_count; k++)
+			held = held ||
+			       (c->pub.holders[k].id == v.holders[i] && c->pub.holders[k].wanted);
+		if (held)
+			continue;
+		same = false;
+		enum result code =
+		    budget_switch(d, v.holders[i], v.shares[i].rules, c->analyser, v.steps[0].text);
+
+		if (code != RESULT_OK) {
+			snprintf(
+			    text, sizeof text, "where its host is now: %.200s", v.steps[0].text);
+			capture_end(d, c, RESULT_END_MOVED, text, now);
+			return;
+		}
+	}
+	for (unsigned k = 0; k < c->pub.holder_count; k++) {
+		bool planned = !c->pub.holders[k].wanted;
+
+		for (unsigned i = 0; i < v.holder_count; i++)
+			planned = planned || v.holders[i] == c->pub.holders[k].id;
+		same = same && planned;
+	}
+	if (same)
+		return;
+	struct decide_event event = {.kind = "moved",
+	    .capture = &c->pub,
+	    .from = c->pub.state,
+	    .to = c->pub.state,
+	    .text = v.steps[0].text,
+	    .verdict = &v};
+
+	capture_move(d, c, &v, now);
+	if (d->sink.event != NULL)
+		d->sink.event(d->user, now, &event);
+}
+
+static void
+follow_all(struct decide *d, struct instant now)
+{
+	struct brain_capture *c, *next;
+	bool later = false;
+
+	for (c = TAILQ_FIRST(&d->live); c != NULL; c = next) {
+		next = TAILQ_NEXT(c, order);
+		if (!c->pub.edge || !life_is_live(c->pub.state))
+			continue;
+		/* A host that is here and there by turns must not keep two switches busy. */
+		if (clk_diff(now, c->placed) < MOVE_EVERY)
+			later = true;
+		else
+			follow(d, c, now);
+	}
+	d->hosts_changed = later;
+}
+
+static void
+tick_live(struct decide *d, struct brain_capture *c, struct instant now)
+{
+	const struct decide_capture *p = &c->pub;
+	int64_t lease = (int64_t)d->limits.lease_ms * CLK_MS;
+	enum result code = RESULT_OK;
+
+	if (p->ends.ns != 0 && !clk_before(now, p->ends))
+		code = RESULT_END_DURATION;
+	else if (p->idle_ns > 0 && p->state >= LIFE_IN_KERNEL &&
+		 clk_diff(now, p->moved) >= p->idle_ns)
+		code = RESULT_END_IDLE;
+	else if (p->max_packets > 0 && p->packets >= p->max_packets)
+		code = RESULT_END_PACKETS;
+	else if (p->max_bytes > 0 && p->bytes >= p->max_bytes)
+		code = RESULT_END_BYTES;
+	if (code != RESULT_OK) {
+		capture_end(d, c, code, result_text((int)code), now);
+		return;
+	}
+	/* A switch that is not heard for a lease holds nothing any more, whatever it said last. */
+	for (unsigned i = 0; i < p->holder_count; i++) {
+		struct decide_holder *h = &c->pub.holders[i];
+
+		if (h->gone || !h->wanted || !h->told || d->switches[h->id].connected ||
+		    clk_diff(now, d->switches[h->id].heard) < lease)
+			continue;
+		capture_lose(d, c, h, now);
+	}
+}
+
+/* A switch that is not heard for a lease has taken its rules out by itself. */
+static void
+tick_dropped(struct decide *d, struct brain_capture *c, struct instant now)
+{
+	int64_t lease = (int64_t)d->limits.lease_ms * CLK_MS;
+
+	for (unsigned i = 0; i < c->pub.holder_count; i++) {
+		struct decide_holder *h = &c->pub.holders[i];
+
+		if (h->gone || h->wanted || d->switches[h->id].connected ||
+		    clk_diff(now, h->dropped) < lease ||
+		    clk_diff(now, d->switches[h->id].heard) < lease)
 			continue;
 		capture_holder_gone(d, c, h, now);
-		return;
+		if (life_is_over(c->pub.state))
+			return;
 	}
 }
 
@@ -544,10 +533,18 @@ decide_tick(struct decide *d, struct instant now)
 
 	for (c = TAILQ_FIRST(&d->live); c != NULL; c = next) {
 		next = TAILQ_NEXT(c, order);
-		tick_capture(d, c, now);
+		if (life_is_live(c->pub.state))
+			tick_live(d, c, now);
+		if (!life_is_over(c->pub.state))
+			tick_dropped(d, c, now);
 	}
+	if (d->hosts_changed)
+		follow_all(d, now);
 	budget_enforce(d, now);
+	brain_retry(d, now);
 }
+
+/* ---- operators ---- */
 
 enum result
 decide_start(struct decide *d, const struct decide_start *start, bool dry, struct instant now,
@@ -670,14 +667,52 @@ decide_released(const struct decide *d, int id)
 	return d->switches[id].released || d->switches[id].released_there;
 }
 
+/* ---- an earlier life ---- */
+
+static struct convs_key
+key_of(const struct decide_capture *c)
+{
+	struct convs_key none = {.kind = CONVS_PAIR};
+
+	if (c->manual || !c->has_sighting)
+		return none;
+	switch (c->wide) {
+	case VERDICT_PAIR:
+		return judge_key(CONVS_PAIR, &c->sighting, NULL);
+	case VERDICT_REMOTE:
+		return judge_key(CONVS_REMOTE, &c->sighting, NULL);
+	case VERDICT_PREFIX:
+		return judge_key(CONVS_PREFIX, &c->sighting, &c->sighting.entries[0]);
+	}
+	return none;
+}
+
+static bool
+can_be(const struct decide *d, const struct decide_capture *c)
+{
+	if (c->id == 0 || c->id >= d->next_id || c->state < LIFE_REQUESTED ||
+	    c->state > LIFE_FAILED || c->holder_count > DECIDE_HOLDERS_MAX ||
+	    filter_check(&c->filter, NULL) != NULL)
+		return false;
+	for (unsigned i = 0; i < c->holder_count; i++)
+		for (unsigned k = 0; k < i; k++)
+			if (c->holders[i].id == c->holders[k].id && c->holders[i].id != UINT_MAX)
+				return false;
+	return true;
+}
+
 int
 decide_restore(struct decide *d, const struct decide_capture *capture)
 {
+	bool over = life_is_over(capture->state);
 	struct brain_capture *c;
+	struct convs_row *row;
 
 	if (capture_find(d, capture->id) != NULL)
 		return -EEXIST;
-	if (!life_is_over(capture->state) && d->live_count >= d->limits.captures)
+	if (!can_be(d, capture))
+		return -EINVAL;
+	if (!over && d->live_count >= d->limits.captures)
 		return -E2BIG;
 	c = calloc(1, sizeof *c);
 	if (c == NULL)
@@ -685,22 +720,25 @@ decide_restore(struct decide *d, const struct decide_capture *capture)
 	c->pub = *capture;
 	c->analyser = UINT_MAX;
 	for (unsigned a = 0; a < d->analyser_count; a++)
-		if (strcmp(d->analysers[a].name, capture->analyser_name) == 0)
+		if (strcmp(d->analysers[a].conf.name, capture->analyser_name) == 0)
 			c->analyser = a;
-	if (!capture->manual) {
-		c->key.local = capture->filter.a.addr;
-		c->key.remote = capture->filter.b.addr;
-		c->key.vni = capture->has_sighting ? capture->sighting.vni : 0;
-	}
-	for (unsigned i = 0; i < c->pub.holder_count; i++)
-		if (c->pub.holders[i].id < d->switch_count)
-			d->switches[c->pub.holders[i].id].changed = true;
-	capture_link(d, c);
-	if (c->key.local.family != 0 && !life_is_over(c->pub.state)) {
-		struct convs_row *row = convs_touch(d->convs, &c->key);
+	c->key = key_of(capture);
+	for (unsigned i = 0; i < c->pub.holder_count; i++) {
+		struct decide_holder *h = &c->pub.holders[i];
 
-		if (row != NULL)
-			row->capture = c->pub.id;
+		if (h->id >= d->switch_count || over) {
+			h->id = h->id >= d->switch_count ? UINT_MAX : h->id;
+			h->gone = true;
+			h->wanted = false;
+		} else {
+			d->switches[h->id].changed = true;
+		}
+	}
+	capture_link(d, c);
+	row = c->key.remote.family != 0 && !over ? convs_touch(d->convs, &c->key) : NULL;
+	if (row != NULL) {
+		row->capture = c->pub.id;
+		convs_keep(d->convs, row);
 	}
 	return 0;
 }
@@ -716,6 +754,7 @@ decide_restore_cooldown(struct decide *d, const struct addr *local, const struct
 		return -ENOMEM;
 	row->returns = returns;
 	row->ended = ended;
+	convs_keep(d->convs, row);
 	return 0;
 }
 
@@ -731,111 +770,4 @@ decide_cooldown(const struct decide *d, const struct addr *local, const struct a
 	*ret_returns = row->returns;
 	*ret_ended = row->ended;
 	return true;
-}
-
-bool
-decide_changed(struct decide *d, unsigned *ret_id)
-{
-	for (unsigned i = 0; i < d->switch_count; i++) {
-		if (!d->switches[i].changed)
-			continue;
-		d->switches[i].changed = false;
-		*ret_id = i;
-		return true;
-	}
-	return false;
-}
-
-size_t
-decide_orders(
-    const struct decide *d, unsigned id, struct order *orders, size_t max, struct instant now)
-{
-	const struct brain_capture *c;
-	size_t count = 0;
-
-	TAILQ_FOREACH(c, &d->live, order)
-	{
-		bool wanted = false;
-
-		for (unsigned i = 0; i < c->pub.holder_count; i++)
-			wanted = wanted || (c->pub.holders[i].id == id && c->pub.holders[i].wanted);
-		if (!wanted || count == max)
-			continue;
-		struct order *o = &orders[count++];
-		int64_t left = clk_diff(c->pub.ends, now) / CLK_MS;
-
-		memset(o, 0, sizeof *o);
-		o->capture = c->pub.id;
-		o->filter = c->pub.filter;
-		o->analyser = c->pub.analyser;
-		if (c->pub.ends.ns != 0)
-			o->remaining_ms = left < 1            ? 1
-					  : left > UINT32_MAX ? UINT32_MAX
-							      : (uint32_t)left;
-		o->max_bps = c->pub.max_bps;
-		if (o->max_bps == 0 && c->analyser < d->analyser_count)
-			o->max_bps = d->analysers[c->analyser].hard_bps;
-		o->max_packets = c->pub.max_packets;
-		o->max_bytes = c->pub.max_bytes;
-	}
-	return count;
-}
-
-uint32_t
-decide_lease_ms(const struct decide *d)
-{
-	return d->limits.lease_ms;
-}
-
-const struct decide_capture *
-decide_find(const struct decide *d, uint64_t id)
-{
-	const struct brain_capture *c = capture_find(d, id);
-
-	return c != NULL ? &c->pub : NULL;
-}
-
-const struct decide_capture *
-decide_next(const struct decide *d, bool over, uint64_t after_id)
-{
-	const struct brain_capture *c, *best = NULL;
-
-	/* Those that are over stand by when they ended; a page goes by id. */
-	TAILQ_FOREACH(c, over ? &d->over : &d->live, order)
-	if (c->pub.id > after_id && (best == NULL || c->pub.id < best->pub.id))
-		best = c;
-	return best != NULL ? &best->pub : NULL;
-}
-
-unsigned
-decide_switch_rules(const struct decide *d, unsigned id)
-{
-	return budget_rules(d, id);
-}
-
-unsigned
-decide_switch_captures(const struct decide *d, unsigned id)
-{
-	const struct brain_capture *c;
-	unsigned count = 0;
-
-	TAILQ_FOREACH(c, &d->live, order)
-	for (unsigned i = 0; i < c->pub.holder_count; i++)
-		count += c->pub.holders[i].id == id && !c->pub.holders[i].gone;
-	return count;
-}
-
-void
-decide_stats(const struct decide *d, struct instant now, struct decide_stats *ret_stats)
-{
-	struct decide_stats s = d->counts;
-
-	s.live = d->live_count;
-	s.over = d->over_count;
-	s.conversations = convs_count(d->convs);
-	s.conversations_forgotten = convs_forgotten(d->convs);
-	s.starts_minute = budget_starts(d, now);
-	for (unsigned a = 0; a < d->analyser_count; a++)
-		s.est_bps += budget_bps(d, a);
-	*ret_stats = s;
 }

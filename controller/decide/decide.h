@@ -26,12 +26,14 @@ struct decide;
 
 /* A switch of a capture. */
 struct decide_holder {
-	unsigned id;            /* index of the switch */
-	bool wanted;            /* is in its orders */
-	bool gone;              /* after that: holds nothing of it any more */
-	bool told;              /* `said` came at least once */
-	bool settled;           /* it acknowledged orders without this capture */
-	struct instant dropped; /* when it left the orders */
+	unsigned id;                  /* index of the switch */
+	bool wanted;                  /* is in its orders */
+	bool gone;                    /* after that: holds nothing of it any more */
+	bool told;                    /* `said` came at least once */
+	bool settled;                 /* it acknowledged orders without this capture */
+	enum verdict_way way;         /* which direction it copies */
+	char iface[FILTER_IFACE_MAX]; /* as verdict_share's */
+	struct instant dropped;       /* when it left the orders */
 	struct holding said;
 };
 
@@ -58,13 +60,20 @@ struct decide_capture {
 	uint64_t rated_bytes;
 	unsigned holder_count;
 	struct decide_holder holders[DECIDE_HOLDERS_MAX];
+	bool edge; /* held where its local host is attached, and follows it */
+	enum verdict_wide wide;
+	uint32_t vni;
 	bool has_sighting;
 	struct sighting sighting; /* that triggered it */
 };
 
 /* Something that happened; pointers are valid in the call alone, NULL where they do not apply. */
 struct decide_event {
-	const char *kind; /* "capture", "alert", "shadow", "scanner", "freeze", "release" */
+	/* "capture" (a step of its life), "alert", "shadow", "refused", "scanner" (many
+	 * conversations of one host), "mitigate" (too large for capture: somebody should stop it),
+	 * "moved" (a capture follows its host), "agent" (a switch holds what nobody asked for),
+	 * "freeze", "release" */
+	const char *kind;
 	const struct decide_capture *capture;
 	enum life from, to; /* "capture": the step */
 	enum result code;
@@ -73,7 +82,7 @@ struct decide_event {
 	const struct policy *policy;
 	const struct verdict *verdict;
 	const char *who;  /* freeze, release, manual: the operator */
-	const char *name; /* release: the switch, "all" */
+	const char *name; /* release, agent: the switch; "all" */
 	bool on;
 };
 
@@ -95,6 +104,21 @@ void decide_feed(struct decide *decide, uint16_t id, const char *name);
 /* Addresses of our own that are never captured: the controller's. Copied; replaces those before. */
 int decide_own(struct decide *decide, const struct addr *addrs, size_t count);
 
+/* An interface of a switch: its sFlow number and its name. */
+struct decide_port {
+	uint32_t ifindex;
+	char name[FILTER_IFACE_MAX];
+};
+
+/* A host attached to a switch, from the neighbours its agent sees; the address within the VRF says
+ * which. */
+struct decide_host {
+	struct addr addr;
+	bool gone;
+	char vrf[FILTER_IFACE_MAX]; /* "": the default one */
+	uint32_t vni;               /* 0: none known */
+};
+
 /* What a switch's agent says of itself. */
 struct decide_agent {
 	bool can4, can6;
@@ -103,11 +127,18 @@ struct decide_agent {
 	uint8_t len4, len6;
 	const struct addr *addrs;
 	size_t addr_count;
+	uint32_t destinations; /* analysers at a time; 0: unknown */
+	const struct decide_port *ports;
+	size_t port_count;
 };
 /* A session stands; what an earlier session said is forgotten. */
 void decide_connected(
     struct decide *decide, unsigned id, const struct decide_agent *agent, struct instant now);
 void decide_gone(struct decide *decide, unsigned id, struct instant now);
+/* Hosts that came and went. `all`: what was said before is void. What is over HOSTS_SWITCH_MAX is
+ * counted and left out. */
+void decide_hosts(struct decide *decide, unsigned id, const struct decide_host *hosts, size_t count,
+    bool all, struct instant now);
 /* The orders given last are applied there. */
 void decide_settled(struct decide *decide, unsigned id, struct instant now);
 void decide_report(struct decide *decide, unsigned id, const struct holding *holdings, size_t count,
@@ -157,7 +188,8 @@ int decide_release(struct decide *decide, int id, bool released, const char *who
 bool decide_released(const struct decide *decide, int id);
 
 /* A capture of an earlier life of the controller, its times on this boot's clock. Holders by
- * index. Its id must be under first_id. -ENOMEM, -E2BIG, -EEXIST. */
+ * index, UINT_MAX: a switch that is no more. Its id must be under first_id. -ENOMEM, -E2BIG (the
+ * captures' limit), -EEXIST, -EINVAL (no such capture could be). */
 int decide_restore(struct decide *decide, const struct decide_capture *capture);
 /* The cool-down of a conversation of an earlier life. */
 int decide_restore_cooldown(struct decide *decide, const struct addr *local,
@@ -184,14 +216,15 @@ unsigned decide_switch_captures(const struct decide *decide, unsigned id);
 struct decide_stats {
 	uint64_t sightings, inbound_only, not_counted, alerts, opened, refused, shadowed;
 	uint64_t illegal_steps, foreign_holdings, conversations_forgotten, exporter_unknown;
-	size_t live, over, conversations;
+	uint64_t scanners, too_large, evicted, moved, retried, hosts_left_out;
+	size_t live, over, conversations, hosts;
 	unsigned starts_minute;
 	uint64_t est_bps;
 };
 void decide_stats(const struct decide *decide, struct instant now, struct decide_stats *ret_stats);
 
-/* Which switch an exporter is bound to; -1: none (then *ret_code says why). `from` family 0: not
- * known, not checked. */
+/* Which switch an exporter is bound to; -1: none (then *ret_code says why: RESULT_NO_AGENT,
+ * RESULT_EXPORTER_UNKNOWN, RESULT_AMBIGUOUS). `from` family 0: not known, not checked. */
 int decide_exporter(const struct decide *decide, const struct addr *agent, const struct addr *from,
     enum result *ret_code);
 

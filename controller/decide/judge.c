@@ -11,7 +11,9 @@
 #include "controller/decide/brain.h"
 
 #define PROTO_TCP 6
+#define TCP_SYN 0x02
 #define TCP_RST 0x04
+#define TCP_ACK 0x10
 
 static const char *
 feed_name(const struct decide *d, uint16_t id)
@@ -49,37 +51,78 @@ is_icmp_error(const struct sighting *s)
 	return s->proto == 58 && s->icmp_type >= 1 && s->icmp_type <= 4;
 }
 
+/* An answer to a knock: a scanner's SYN on an open port, its ping. The local host did not speak of
+ * its own accord. */
+static bool
+is_answer(const struct sighting *s)
+{
+	if (s->proto == PROTO_TCP)
+		return (s->tcp_flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK);
+	return (s->proto == 1 && s->icmp_type == 0) || (s->proto == 58 && s->icmp_type == 129);
+}
+
 bool
 judge_counts(const struct policy *policy, const struct sighting *s)
 {
 	if (s->proto == PROTO_TCP && (s->tcp_flags & TCP_RST) != 0)
 		return false;
-	return !is_icmp_error(s) && (s->outbound || policy->inbound);
+	if (is_icmp_error(s))
+		return false;
+	return policy->inbound || (s->outbound && !is_answer(s));
 }
 
-void
-judge_count(struct convs_row *row, const struct policy *policy, const struct sighting *s,
-    struct instant now)
+struct convs_key
+judge_key(enum convs_kind kind, const struct sighting *s, const struct sighting_entry *entry)
 {
-	if (row->samples == 0 || clk_diff(now, row->window) > policy->window_ns) {
-		row->window = now;
-		row->samples = 0;
-		row->bytes = row->packets = 0;
+	struct convs_key key = {.vni = s->vni, .kind = (uint8_t)kind};
+
+	switch (kind) {
+	case CONVS_PAIR:
+		key.local = s->local;
+		key.remote = s->remote;
+		break;
+	case CONVS_REMOTE:
+		key.remote = s->remote;
+		break;
+	case CONVS_PREFIX: {
+		/* Feeds list neighbours one by one as well: they are of one prefix, too. */
+		unsigned most = s->remote.family == 4 ? 24 : 64;
+		struct prefix prefix =
+		    prefix_make(&s->remote, entry->prefix.len < most ? entry->prefix.len : most);
+
+		key.local = s->local;
+		key.remote = prefix.addr;
+		key.len = prefix.len;
+		break;
 	}
-	row->samples++;
-	row->packets += s->sampling_rate;
-	row->bytes += (uint64_t)s->frame_length * s->sampling_rate;
-	row->last = now;
+	}
+	return key;
 }
 
-/* Bits a second, from what the window holds; a window just begun says nothing of rates yet, so at
- * least ten seconds are reckoned. */
-static uint64_t
-estimate(const struct convs_row *row, struct instant now)
+const struct convs_row *
+judge_row(
+    const struct decide *d, int policy, const struct judge_rows *rows, enum verdict_wide *ret_wide)
 {
-	double s = (double)clk_diff(now, row->window) / (double)CLK_S;
+	uint32_t most = policy >= 0 ? d->policies[policy].scanner_hosts : 0;
 
-	return (uint64_t)((double)row->bytes * 8 / (s > 10 ? s : 10));
+	*ret_wide = VERDICT_PAIR;
+	if (most > 0 && rows->remote != NULL && rows->remote->peers >= most) {
+		*ret_wide = VERDICT_REMOTE;
+		return rows->remote;
+	}
+	if (most > 0 && rows->prefix != NULL && rows->prefix->peers >= most) {
+		*ret_wide = VERDICT_PREFIX;
+		return rows->prefix;
+	}
+	return rows->pair;
+}
+
+static const char *
+whose(const struct addrbook_entry *e)
+{
+	return e->kind == ADDRBOOK_ANALYSER ? "an analyser"
+	       : e->kind == ADDRBOOK_OWN    ? "the controller"
+					    : "a switch";
 }
 
 static const char *
@@ -88,36 +131,23 @@ never(const struct decide *d, const struct addr *addr)
 	for (size_t i = 0; i < d->never_count; i++)
 		if (prefix_contains(&d->never[i], addr))
 			return "in a network that is never captured";
-	for (size_t i = 0; i < d->analyser_count; i++)
-		if (addr_equal(&d->analysers[i].addr, addr))
-			return "an analyser";
-	for (size_t i = 0; i < d->own_count; i++)
-		if (addr_equal(&d->own[i], addr))
-			return "the controller";
-	for (size_t i = 0; i < d->switch_count; i++) {
-		const struct brain_switch *sw = &d->switches[i];
+	const struct addrbook_entry *e = addrbook_find(d->book, addr, NULL);
 
-		for (size_t k = 0; k < sw->conf.exporter_count; k++)
-			if (addr_equal(&sw->conf.exporters[k], addr))
-				return "a switch";
-		for (size_t k = 0; k < sw->addr_count; k++)
-			if (addr_equal(&sw->addrs[k], addr))
-				return "a switch";
-	}
-	return NULL;
+	return e != NULL ? whose(e) : NULL;
 }
 
-const char *
+/* NULL, or what the address is that makes it one never to be captured. */
+static const char *
 judge_never(const struct decide *d, const struct prefix *prefix)
 {
-	/* A wide filter that merely holds such an address is the operator's affair. */
+	/* "Any address" is the other side's wish: it names nobody. */
 	if (prefix->len == 0)
 		return NULL;
 	if (prefix->len == addr_bits(&prefix->addr))
 		return never(d, &prefix->addr);
 	for (size_t i = 0; i < d->never_count; i++)
-		if (prefix_covers(&d->never[i], prefix))
-			return "in a network that is never captured";
+		if (prefix_covers(&d->never[i], prefix) || prefix_covers(prefix, &d->never[i]))
+			return "not apart from a network that is never captured";
 	return NULL;
 }
 
@@ -138,6 +168,34 @@ step_never(
 	return verdict_step(v, "never", RESULT_OK, "neither side is one that is never captured");
 }
 
+/* A filter that nobody chose takes no bystander's address in. */
+static bool
+step_never_wide(const struct decide *d, struct verdict *v)
+{
+	const struct prefix *sides[2] = {&v->filter.a, &v->filter.b};
+
+	for (int i = 0; i < 2; i++) {
+		const struct addrbook_entry *e;
+		char text[PREFIX_TEXT_MAX], addr[ADDR_TEXT_MAX];
+		bool any = false;
+
+		prefix_format(sides[i], text);
+		for (size_t k = 0; k < d->never_count; k++)
+			any = any || prefix_covers(sides[i], &d->never[k]) ||
+			      prefix_covers(&d->never[k], sides[i]);
+		if (any)
+			return verdict_step(v, "never", RESULT_NEVER_CAPTURE,
+			    "a filter as wide as %s would take a network that is never captured",
+			    text);
+		e = addrbook_inside(d->book, sides[i]);
+		if (e != NULL)
+			return verdict_step(v, "never", RESULT_NEVER_CAPTURE,
+			    "a filter as wide as %s would take %s, which is %s", text,
+			    addr_format(&e->addr, addr), whose(e));
+	}
+	return true;
+}
+
 static bool
 step_exporter(const struct decide *d, struct verdict *v, const struct sighting *s, int *ret_seen)
 {
@@ -155,6 +213,8 @@ step_exporter(const struct decide *d, struct verdict *v, const struct sighting *
 		return verdict_step(v, "exporter", code,
 		    code == RESULT_EXPORTER_UNKNOWN
 			? "exporter %s is a switch's, but its datagrams come from %s"
+		    : code == RESULT_AMBIGUOUS
+			? "exporter %s is the address of more than one switch (datagrams from %s)"
 			: "no switch is bound to exporter %s (datagrams from %s)",
 		    agent, from);
 	}
@@ -178,59 +238,110 @@ step_listed(const struct decide *d, struct verdict *v, const struct sighting *s)
 		    "feed %s lists %s, and no policy takes it (for that port)",
 		    feed_name(d, s->entries[e].feed), prefix);
 	}
+	v->shadow = d->policies[v->policy].mode == POLICY_SHADOW;
 	verdict_step(v, "listed", RESULT_OK, "feed %s lists %s, line %u",
 	    feed_name(d, s->entries[e].feed), prefix, s->entries[e].line);
 	return verdict_step(v, "policy", RESULT_OK, "policy %s, mode %s",
 	    d->policies[v->policy].name, policy_mode_name(d->policies[v->policy].mode));
 }
 
+/* The filter of the many, when the conversation is one of many. */
+static bool
+step_scanner(const struct decide *d, struct verdict *v, const struct sighting *s,
+    const struct convs_row *row)
+{
+	const struct policy *policy = &d->policies[v->policy];
+	struct addr any = {.family = s->local.family};
+	char host[ADDR_TEXT_MAX], prefix[PREFIX_TEXT_MAX];
+
+	switch (v->wide) {
+	case VERDICT_PAIR:
+		return true;
+	case VERDICT_REMOTE:
+		/* `common` would be of another family only for a forged pair. */
+		v->filter.a =
+		    row->common.addr.family == any.family ? row->common : prefix_make(&any, 0);
+		addr_format(&s->remote, host);
+		prefix_format(&v->filter.a, prefix);
+		break;
+	case VERDICT_PREFIX:
+		v->filter.b = row->common;
+		addr_format(&s->local, host);
+		prefix_format(&v->filter.b, prefix);
+		break;
+	}
+	v->peers = row->peers;
+	if (policy->scanner == POLICY_SCANNER_ALERT) {
+		v->alert = true;
+		return verdict_step(v, "scanner", RESULT_ALERT_ONLY,
+		    "%s and %u hosts of %s within the window: policy %s alerts only", host,
+		    v->peers, prefix, policy->name);
+	}
+	return verdict_step(v, "scanner", RESULT_OK, "%s and %u hosts of %s are taken as one", host,
+	    v->peers, prefix);
+}
+
 static bool
 step_samples(struct verdict *v, const struct policy *policy, const struct sighting *s,
     const struct convs_row *row, struct instant now)
 {
+	struct convs_sum sum;
 	char window[CLK_TEXT_MAX];
 
-	clk_format_duration(policy->window_ns, window);
 	if (!judge_counts(policy, s)) {
 		v->alert = true;
 		return verdict_step(v, "direction", RESULT_INBOUND_ONLY, "%s does not count",
-		    s->outbound ? "a reset or an ICMP error"
-				: "a sample from the remote side alone, or a reset or error,");
+		    !s->outbound       ? "a sample from the remote side"
+		    : is_icmp_error(s) ? "an ICMP error"
+		    : is_answer(s)     ? "an answer to the remote side's knock"
+				       : "a reset");
 	}
 	verdict_step(v, "direction", RESULT_OK, "%s",
 	    s->outbound ? "the local host speaks" : "the policy counts inbound samples");
-	v->est_samples = row->samples;
-	v->est_bps = estimate(row, now);
-	if (row->samples < policy->samples) {
-		v->wait = true;
-		return verdict_step(v, "samples", RESULT_MORE_SAMPLES, "%u of %u samples within %s",
-		    row->samples, policy->samples, window);
-	}
+	clk_format_duration(policy->window_ns, window);
+	convs_sum(row, policy->window_ns, now, &sum);
+	v->est_samples = sum.samples;
+	v->est_packets = sum.packets;
+	v->est_bps = sum.bps;
 	/* sFlow's own measure: 196% times the root of 1/n, at 95% confidence. */
+	v->est_error = sum.samples > 0 ? (unsigned)(196.0 / sqrt(sum.samples) + 0.5) : 0;
+	if (sum.samples < policy->samples) {
+		v->wait = true;
+		return verdict_step(v, "samples", RESULT_MORE_SAMPLES,
+		    "%u of %u samples within %s: %" PRIu64 " packets ±%u%%", sum.samples,
+		    policy->samples, window, sum.packets, v->est_error);
+	}
 	return verdict_step(v, "samples", RESULT_OK,
-	    "%u within %s: %" PRIu64 " packets ±%.0f%%, %" PRIu64 " kbit/s", row->samples, window,
-	    row->packets, 196.0 / sqrt(row->samples), v->est_bps / 1000);
+	    "%u within %s: %" PRIu64 " packets ±%u%%, %" PRIu64 " kbit/s", sum.samples, window,
+	    sum.packets, v->est_error, v->est_bps / 1000);
 }
 
-/* The living capture that takes every packet the filter would. */
+/* The living capture that has it already: the row's own, that of the conversation alone, or a wider
+ * one. */
 static const struct brain_capture *
-covering(const struct decide *d, const struct filter *filter, uint64_t hint)
+taken(const struct decide *d, const struct verdict *v, const struct sighting *s,
+    const struct convs_row *row)
 {
-	const struct brain_capture *c = hint != 0 ? capture_find(d, hint) : NULL;
+	const struct brain_capture *c = row->capture != 0 ? capture_find(d, row->capture) : NULL;
+	struct filter pair;
 
 	if (c != NULL && !life_is_over(c->pub.state))
 		return c;
-	TAILQ_FOREACH(c, &d->live, order)
-	if (filter_covers(&c->pub.filter, filter))
+	c = capture_covering(d, &v->filter);
+	if (c != NULL || v->wide == VERDICT_PAIR)
 		return c;
-	return NULL;
+	/* A conversation that an operator captures is no reason for a wider one; one that a policy
+	 * captures becomes part of it. */
+	pair = filter_hosts(&s->local, &s->remote);
+	c = capture_covering(d, &pair);
+	return c != NULL && c->pub.manual ? c : NULL;
 }
 
 static bool
 step_again(const struct decide *d, struct verdict *v, const struct policy *policy,
-    const struct convs_row *row, struct instant now)
+    const struct sighting *s, const struct convs_row *row, struct instant now)
 {
-	const struct brain_capture *c = covering(d, &v->filter, row->capture);
+	const struct brain_capture *c = taken(d, v, s, row);
 
 	if (c != NULL) {
 		v->capture = c->pub.id;
@@ -254,7 +365,7 @@ static int
 analyser_of(const struct decide *d, const char *name)
 {
 	for (size_t i = 0; i < d->analyser_count; i++)
-		if (name[0] == '\0' || strcmp(d->analysers[i].name, name) == 0)
+		if (name[0] == '\0' || strcmp(d->analysers[i].conf.name, name) == 0)
 			return (int)i;
 	return -1;
 }
@@ -276,6 +387,8 @@ step_analyser(const struct decide *d, struct verdict *v, const char *name)
 static void
 step_mode(struct verdict *v, const struct policy *policy)
 {
+	unsigned rules = 0;
+
 	switch (policy->mode) {
 	case POLICY_CAPTURE:
 		return;
@@ -285,18 +398,46 @@ step_mode(struct verdict *v, const struct policy *policy)
 		return;
 	case POLICY_SHADOW:
 		v->alert = true;
+		for (unsigned i = 0; i < v->holder_count; i++)
+			rules += v->shares[i].rules;
 		verdict_step(v, "mode", RESULT_SHADOW_ONLY,
-		    "policy %s is a shadow: it would take %u rules on %u switches", policy->name,
-		    v->rules, v->holder_count);
+		    "policy %s is a shadow: it would take %u rules on %u switches and %" PRIu64
+		    " kbit/s ±%u%%",
+		    policy->name, rules, v->holder_count, v->est_bps / 1000, v->est_error);
 		return;
 	}
 }
 
+static unsigned
+most_rules(const struct verdict *v)
+{
+	unsigned most = 0;
+
+	for (unsigned i = 0; i < v->holder_count; i++)
+		most = v->shares[i].rules > most ? v->shares[i].rules : most;
+	return most;
+}
+
+/* Where, and whether there is room; the fabric's limits first: in a flood they are what answers. */
+static bool
+step_room(const struct decide *d, struct verdict *v, const struct policy *policy,
+    const struct place_wish *wish)
+{
+	if (!step_analyser(d, v, policy->analyser) || !budget_room(d, v, wish->now) ||
+	    !place_conversation(d, v, wish))
+		return false;
+	v->rules = most_rules(v);
+	if (!budget_check(d, v, policy->priority))
+		return false;
+	return v->wide == VERDICT_PAIR || step_never_wide(d, v);
+}
+
 void
-judge_sighting(const struct decide *d, const struct sighting *s, const struct convs_row *row,
+judge_sighting(const struct decide *d, const struct sighting *s, const struct judge_rows *rows,
     struct instant now, struct verdict *v)
 {
 	struct prefix a = prefix_make(&s->local, 128), b = prefix_make(&s->remote, 128);
+	const struct convs_row *row;
 	int seen;
 
 	verdict_init(v);
@@ -306,8 +447,9 @@ judge_sighting(const struct decide *d, const struct sighting *s, const struct co
 		return;
 	const struct policy *policy = &d->policies[v->policy];
 
-	if (!step_never(d, v, &a, &b) || !step_samples(v, policy, s, row, now) ||
-	    !step_again(d, v, policy, row, now))
+	row = judge_row(d, v->policy, rows, &v->wide);
+	if (!step_never(d, v, &a, &b) || !step_scanner(d, v, s, row) ||
+	    !step_samples(v, policy, s, row, now) || !step_again(d, v, policy, s, row, now))
 		return;
 	if (policy->mode == POLICY_ALERT) {
 		step_mode(v, policy);
@@ -318,38 +460,52 @@ judge_sighting(const struct decide *d, const struct sighting *s, const struct co
 		verdict_step(v, "freeze", RESULT_FROZEN, "frozen: nothing new is captured");
 		return;
 	}
-	if (!step_analyser(d, v, policy->analyser) ||
-	    !place_conversation(d, v, policy->where, seen, &s->local) ||
-	    !budget_check(d, v, policy->priority, now)) {
+	/* The many of a remote are at many places: what saw them sees them. */
+	struct addr none = {.family = 0};
+	bool many = v->wide == VERDICT_REMOTE;
+	struct place_wish wish = {.where = many ? POLICY_SEEN : policy->where,
+	    .seen = seen,
+	    .local = many ? &none : &s->local,
+	    .s = s,
+	    .row = row,
+	    .vni = s->vni,
+	    .now = now};
+
+	if (!step_room(d, v, policy, &wish)) {
 		v->alert = true;
 		return;
 	}
 	step_mode(v, policy);
 }
 
+static bool
+step_filter(const struct decide *d, struct verdict *v)
+{
+	struct filter_limits limits = {d->limits.len4, d->limits.len6};
+	const char *wrong = filter_check(&v->filter, NULL);
+
+	if (wrong != NULL)
+		return verdict_step(v, "filter", RESULT_BAD_FILTER, "%s", wrong);
+	wrong = filter_check(&v->filter, &limits);
+	if (wrong != NULL)
+		return verdict_step(v, "filter", RESULT_LIMIT_WIDTH, "%s", wrong);
+	return true;
+}
+
 void
 judge_start(
     const struct decide *d, const struct decide_start *start, struct instant now, struct verdict *v)
 {
-	struct filter_limits limits = {d->limits.len4, d->limits.len6};
+	struct addr none = {.family = 0};
 	const struct brain_capture *c;
-	const char *wrong;
 
 	verdict_init(v);
 	v->filter = start->filter;
 	v->rules = filter_rules(&v->filter);
 	v->est_bps = start->max_bps;
-	wrong = filter_check(&v->filter, NULL);
-	if (wrong != NULL) {
-		verdict_step(v, "filter", RESULT_BAD_FILTER, "%s", wrong);
+	if (!step_filter(d, v))
 		return;
-	}
-	wrong = filter_check(&v->filter, &limits);
-	if (wrong != NULL) {
-		verdict_step(v, "filter", RESULT_LIMIT_WIDTH, "%s", wrong);
-		return;
-	}
-	if (d->limits.manual_needs_why && start->why[0] == '\0') {
+	if (d->limits.manual_needs_why && start->why[strspn(start->why, " \t")] == '\0') {
 		verdict_step(v, "why", RESULT_BAD_REQUEST, "a manual capture needs a reason here");
 		return;
 	}
@@ -359,24 +515,24 @@ judge_start(
 	}
 	if (!step_never(d, v, &v->filter.a, &v->filter.b))
 		return;
-	TAILQ_FOREACH(c, &d->live, order)
-	{
-		if (life_is_live(c->pub.state) && filter_covers(&c->pub.filter, &v->filter)) {
-			v->capture = c->pub.id;
-			verdict_step(v, "capture", RESULT_ALREADY,
-			    "capture %" PRIu64 " takes it already", c->pub.id);
-			return;
-		}
+	c = capture_covering(d, &v->filter);
+	if (c != NULL && life_is_live(c->pub.state)) {
+		v->capture = c->pub.id;
+		verdict_step(v, "capture", RESULT_ALREADY, "capture %" PRIu64 " takes it already",
+		    c->pub.id);
+		return;
 	}
-	if (!step_analyser(d, v, start->analyser))
+	if (!step_analyser(d, v, start->analyser) || !budget_room(d, v, now))
 		return;
 	bool host = v->filter.a.len != 0 && v->filter.a.len == addr_bits(&v->filter.a.addr);
-	struct addr none = {.family = 0};
+	struct place_wish wish = {.where = start->everywhere ? POLICY_ALL : POLICY_EDGE,
+	    .seen = -1,
+	    .local = host ? &v->filter.a.addr : &none,
+	    .now = now};
 
-	if (start->switch_count > 0
-		? !place_named(d, v, start->switches, start->switch_count)
-		: !place_conversation(d, v, start->everywhere ? POLICY_ALL : POLICY_EDGE, -1,
-		      host ? &v->filter.a.addr : &none))
+	if (start->switch_count > 0 ? !place_named(d, v, start->switches, start->switch_count)
+				    : !place_conversation(d, v, &wish))
 		return;
-	budget_check(d, v, BRAIN_MANUAL_PRIORITY, now);
+	v->rules = most_rules(v);
+	budget_check(d, v, BRAIN_MANUAL_PRIORITY);
 }

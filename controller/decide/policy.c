@@ -32,6 +32,18 @@ policy_where_name(enum policy_where where)
 	return "edge";
 }
 
+const char *
+policy_scanner_name(enum policy_scanner scanner)
+{
+	switch (scanner) {
+	case POLICY_SCANNER_CAPTURE:
+		return "capture";
+	case POLICY_SCANNER_ALERT:
+		return "alert";
+	}
+	return "capture";
+}
+
 bool
 policy_takes(const struct policy *policy, const char *feed)
 {

@@ -25,9 +25,16 @@ enum policy_mode {
 };
 
 enum policy_where {
-	POLICY_EDGE, /* the switches the local host is attached to; unknown: that which saw it */
-	POLICY_SEEN, /* the switch that saw it */
+	POLICY_EDGE, /* the switches the local host is attached to; unknown: as POLICY_SEEN */
+	POLICY_SEEN, /* the switch that saw it, or one that saw it go out and one that saw it come
+			in */
 	POLICY_ALL,  /* every switch that is connected and can */
+};
+
+/* What becomes of one remote at many locals, and of one local at many remotes of a prefix. */
+enum policy_scanner {
+	POLICY_SCANNER_CAPTURE, /* one capture with a wider filter */
+	POLICY_SCANNER_ALERT,   /* one event */
 };
 
 /* Zero durations and counts are "no such limit" but for samples and window, which are at least 1.
@@ -49,7 +56,8 @@ struct policy {
 						    one repeats */
 	size_t cooldown_count;
 	char analyser[POLICY_NAME_MAX]; /* "": the first one */
-	uint32_t scanner_hosts; /* one remote at so many locals becomes one wide alert; 0: never */
+	uint32_t scanner_hosts; /* so many peers within the window make a scanner; 0: never */
+	enum policy_scanner scanner;
 };
 
 struct policy_switch {
@@ -58,10 +66,13 @@ struct policy_switch {
 	size_t exporter_count;
 	struct prefix sources[POLICY_PREFIXES_MAX]; /* beside the exporter's own address */
 	size_t source_count;
-	struct prefix hosts[POLICY_PREFIXES_MAX]; /* local hosts attached to it */
+	/* Local hosts attached to it, where no agent says which switch has the host. */
+	struct prefix hosts[POLICY_PREFIXES_MAX];
 	size_t host_count;
 	uint32_t rules_max;        /* 0: as the agent says */
 	uint32_t destinations_max; /* analysers at a time; 0: no limit */
+	bool port_names; /* rules name the port a sample came in by: its wildcard costs more
+			    slots */
 };
 
 struct policy_analyser {
@@ -100,6 +111,7 @@ struct policy_conf {
 
 const char *policy_mode_name(enum policy_mode mode);
 const char *policy_where_name(enum policy_where where);
+const char *policy_scanner_name(enum policy_scanner scanner);
 
 /* True when the policy takes that feed. */
 bool policy_takes(const struct policy *policy, const char *feed);

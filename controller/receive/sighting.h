@@ -41,6 +41,8 @@ struct sighting {
 	uint16_t vlan;         /* outermost 802.1Q id; 0 is none */
 	uint32_t vni;          /* 0 is none */
 	uint32_t feed_version; /* of the table: which load of the lists */
+	uint32_t merged; /* further samples of the conversation that this one stands for */
+	uint64_t merged_bytes; /* estimated from those: frame length × sampling rate */
 	uint8_t entry_count;   /* at most SIGHTING_ENTRIES_MAX are kept */
 	struct sighting_entry entries[SIGHTING_ENTRIES_MAX];
 	uint16_t header_length;

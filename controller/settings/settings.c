@@ -158,6 +158,7 @@ take_switch(
 		p->hosts[i] = conf_get_prefix(s, "hosts", i);
 	p->rules_max = (uint32_t)conf_get_number(s, "rules", 0);
 	p->destinations_max = (uint32_t)conf_get_number(s, "destinations", 0);
+	p->port_names = conf_get_bool(s, "port_names");
 	return 0;
 }
 
@@ -276,6 +277,8 @@ take_policy(
 	p->where = (enum policy_where)conf_get_word(s, "where", 0);
 	p->inbound = conf_get_bool(s, "inbound");
 	p->match_ports = conf_get_bool(s, "match_ports");
+	p->scanner = (enum policy_scanner)conf_get_word(s, "scanner", 0);
+	p->scanner_hosts = (uint32_t)conf_get_number(s, "scanner_hosts", 0);
 	p->samples = (uint32_t)conf_get_number(s, "samples", 0);
 	p->window_ns = conf_get_number(s, "window", 0);
 	p->duration_ns = conf_get_number(s, "duration", 0);

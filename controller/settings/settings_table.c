@@ -11,6 +11,7 @@ static const char *const formats[] = {
     "auto", "plain", "ndjson", "csv", "dshield", "reputation", "json", "rules", NULL};
 static const char *const modes[] = {"capture", "alert", "shadow", NULL};
 static const char *const places[] = {"edge", "seen", "all", NULL};
+static const char *const scanners[] = {"capture", "alert", NULL};
 static const char *const levels[] = {"error", "warning", "notice", "info", "debug", NULL};
 
 static const struct conf_option feed[] = {
@@ -42,6 +43,7 @@ static const struct conf_option switches[] = {
     {.name = "hosts", .type = CONF_PREFIX, .list = true},
     {.name = "rules", .type = CONF_NUMBER, .preset = "0", .min = 0, .max = 100000},
     {.name = "destinations", .type = CONF_NUMBER, .preset = "0", .min = 0, .max = 64},
+    {.name = "port_names", .type = CONF_BOOL, .preset = "no"},
     {.type = CONF_END},
 };
 
@@ -64,6 +66,8 @@ static const struct conf_option policy[] = {
     {.name = "where", .type = CONF_WORD, .words = places, .preset = "edge"},
     {.name = "inbound", .type = CONF_BOOL, .preset = "no"},
     {.name = "match_ports", .type = CONF_BOOL, .preset = "yes"},
+    {.name = "scanner", .type = CONF_WORD, .words = scanners, .preset = "capture"},
+    {.name = "scanner_hosts", .type = CONF_NUMBER, .preset = "16", .min = 0, .max = 1000000},
     {.name = "samples", .type = CONF_NUMBER, .preset = "1", .min = 1, .max = 1000000},
     {.name = "window", .type = CONF_DURATION, .preset = "10m", .min = CLK_S, .max = 30 * DAY},
     {.name = "duration", .type = CONF_DURATION, .preset = "10m", .min = CLK_S, .max = 30 * DAY},
