@@ -12,6 +12,7 @@ on_hello(void *user, size_t id, const struct agent_hello *hello, bool again)
 {
 	struct engine *engine = user;
 	struct addr addrs[AGENT_MSG_ADDRS_MAX];
+	struct decide_port ports[AGENT_MSG_PORTS_MAX];
 	struct decide_agent agent = {
 	    .can4 = hello->target4 != AGENT_TARGET_NONE,
 	    .can6 = hello->target6 != AGENT_TARGET_NONE,
@@ -20,11 +21,18 @@ on_hello(void *user, size_t id, const struct agent_hello *hello, bool again)
 	    .len4 = hello->len4,
 	    .len6 = hello->len6,
 	    .addrs = addrs,
+	    .destinations = hello->destinations,
+	    .ports = ports,
+	    .port_count = hello->port_count,
 	};
 
 	for (size_t i = 0; i < hello->addr_count; i++)
 		if (!addr_is_special(&hello->addrs[i].addr))
 			addrs[agent.addr_count++] = hello->addrs[i].addr;
+	for (size_t i = 0; i < hello->port_count; i++) {
+		ports[i].ifindex = hello->ports[i].ifindex;
+		memcpy(ports[i].name, hello->ports[i].name, sizeof ports[i].name);
+	}
 	decide_connected(engine->decide, (unsigned)id, &agent, clk_now());
 	log_info("switch %s: connected%s, version %s, target %s", fleet_name(&engine->fleet, id),
 	    again ? " again" : "", hello->version, agent_msg_target_name(hello->target4));
@@ -38,7 +46,18 @@ static void
 on_report(void *user, size_t id, const struct agent_poll *poll)
 {
 	struct engine *engine = user;
+	struct decide_host hosts[AGENT_MSG_HOSTS_MAX];
 
+	for (size_t i = 0; i < poll->host_count; i++) {
+		const struct agent_host *host = &poll->hosts[i];
+
+		hosts[i] = (struct decide_host){
+		    .addr = host->addr, .gone = host->gone, .vni = host->vni};
+		memcpy(hosts[i].vrf, host->vrf, sizeof hosts[i].vrf);
+	}
+	if (poll->all_hosts || poll->host_count > 0)
+		decide_hosts(engine->decide, (unsigned)id, hosts, poll->host_count, poll->all_hosts,
+		    clk_now());
 	decide_report(engine->decide, (unsigned)id, poll->holdings, poll->holding_count,
 	    poll->all_holdings, poll->released, clk_now());
 }
