@@ -23,7 +23,7 @@
 #define SETTLE_NS (50 * CLK_MS)
 #define PROBE_MAX 65536
 #define PROBE_BELIEVED_NS (86400 * CLK_S)
-#define LOOK_MS 5000
+#define LOOK_MS 2000
 
 static bool
 is_file(const struct feed *feed)
