@@ -341,6 +341,30 @@ see(struct hosts *h, const struct agent_host *what)
 	enqueue(h, host);
 }
 
+static void
+dequeue(struct hosts *h, struct host *host)
+{
+	TAILQ_REMOVE(&h->queue, host, queue);
+	host->queued = false;
+	if (!host->what.gone)
+		return;
+	HASH_DEL(h->hosts, host);
+	free(host);
+}
+
+void
+hosts_restart(struct hosts *hosts)
+{
+	struct host *host;
+
+	hosts->open = false;
+	hosts->all = true;
+	while ((host = TAILQ_FIRST(&hosts->queue)))
+		dequeue(hosts, host);
+	for (host = hosts->hosts; host; host = host->hh.next)
+		enqueue(hosts, host);
+}
+
 bool
 hosts_settle(struct hosts *hosts, const struct links *links, const char *front)
 {
@@ -368,34 +392,13 @@ hosts_settle(struct hosts *hosts, const struct links *links, const char *front)
 		hosts->there--;
 		enqueue(hosts, host);
 	}
+	/* Nobody took the news for long: those that went are forgotten, and all is told anew. */
+	if (HASH_COUNT(hosts->hosts) > hosts->there + HOSTS_MAX)
+		hosts_restart(hosts);
 	return hosts_wait(hosts);
 }
 
 /* ---- telling ---- */
-
-static void
-dequeue(struct hosts *h, struct host *host)
-{
-	TAILQ_REMOVE(&h->queue, host, queue);
-	host->queued = false;
-	if (!host->what.gone)
-		return;
-	HASH_DEL(h->hosts, host);
-	free(host);
-}
-
-void
-hosts_restart(struct hosts *hosts)
-{
-	struct host *host;
-
-	hosts->open = false;
-	hosts->all = true;
-	while ((host = TAILQ_FIRST(&hosts->queue)))
-		dequeue(hosts, host);
-	for (host = hosts->hosts; host; host = host->hh.next)
-		enqueue(hosts, host);
-}
 
 bool
 hosts_wait(const struct hosts *hosts)
