@@ -182,7 +182,7 @@ on_hosts(void *user, struct agent_poll *poll)
 {
 	struct agent *a = user;
 
-	hosts_page(netlink_hosts(a->netlink), poll);
+	attached_page(netlink_hosts(a->netlink), poll);
 }
 
 static void
@@ -190,8 +190,8 @@ on_hosts_told(void *user)
 {
 	struct agent *a = user;
 
-	hosts_told(netlink_hosts(a->netlink));
-	if (hosts_wait(netlink_hosts(a->netlink)))
+	attached_told(netlink_hosts(a->netlink));
+	if (attached_wait(netlink_hosts(a->netlink)))
 		link_has_hosts(a->link, clk_now());
 }
 
@@ -201,7 +201,7 @@ on_connected(void *user)
 	struct agent *a = user;
 
 	log_notice("connected to %s", a->conf->controller);
-	hosts_restart(netlink_hosts(a->netlink));
+	attached_restart(netlink_hosts(a->netlink));
 	report(a, true);
 }
 

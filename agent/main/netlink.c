@@ -28,7 +28,7 @@ struct netlink {
 	struct nl_sock *news, *ask;
 	char front[FILTER_IFACE_MAX];
 	struct links links;
-	struct hosts *hosts;
+	struct attached *hosts;
 	struct paths paths;
 	bool routes_followed;
 	unsigned changed; /* NETLINK_* of the turn at work */
@@ -128,7 +128,7 @@ take_facts(struct netlink *netlink, const struct nlmsghdr *message, void *user)
 {
 	(void)user;
 	(void)links_take(&netlink->links, message);
-	(void)hosts_take(netlink->hosts, message);
+	(void)attached_take(netlink->hosts, message);
 }
 
 /* A table read while it changes is read again. */
@@ -183,7 +183,7 @@ static int
 read_all(struct netlink *n)
 {
 	links_clear(&n->links);
-	hosts_clear(n->hosts);
+	attached_clear(n->hosts);
 	int r = dump_links(n, AF_UNSPEC, RTEXT_FILTER_SKIP_STATS);
 
 	/* A kernel without bridges has no word of them. */
@@ -360,7 +360,7 @@ take_neighbour(struct netlink *n, const struct nlmsghdr *message)
 {
 	uint16_t nud;
 
-	if (hosts_take(n->hosts, message))
+	if (attached_take(n->hosts, message))
 		due(&n->hosts_at, n->now, HOSTS_NS);
 	for (unsigned i = 0; i < n->paths.count; i++) {
 		struct paths_path *path = &n->paths.list[i];
@@ -439,7 +439,7 @@ netlink_dispatch(struct netlink *netlink, struct instant now)
 	}
 	if (is_due(&n->hosts_at, now)) {
 		n->hosts_at = (struct instant){0};
-		if (hosts_settle(n->hosts, &n->links, n->front))
+		if (attached_settle(n->hosts, &n->links, n->front))
 			n->changed |= NETLINK_HOSTS;
 	}
 	if (is_due(&n->routes_at, now))
@@ -499,7 +499,7 @@ netlink_new(const char *front, struct netlink **ret_netlink)
 	snprintf(n->front, sizeof n->front, "%s", front);
 	links_init(&n->links);
 	paths_init(&n->paths);
-	int r = hosts_new(&n->hosts);
+	int r = attached_new(&n->hosts);
 	if (r == 0)
 		r = open_sockets(n);
 	/* News are on before the tables are read: nothing falls between. */
@@ -509,7 +509,7 @@ netlink_new(const char *front, struct netlink **ret_netlink)
 		netlink_free(&n);
 		return r;
 	}
-	(void)hosts_settle(n->hosts, &n->links, n->front);
+	(void)attached_settle(n->hosts, &n->links, n->front);
 	*ret_netlink = n;
 	return 0;
 }
@@ -525,7 +525,7 @@ netlink_free(struct netlink **netlink)
 	nl_socket_free(n->news);
 	nl_socket_free(n->ask);
 	links_done(&n->links);
-	hosts_free(&n->hosts);
+	attached_free(&n->hosts);
 	paths_done(&n->paths);
 	free(n);
 }
@@ -542,7 +542,7 @@ netlink_hello(struct netlink *netlink, struct agent_hello *hello)
 	links_hello(&netlink->links, netlink->front, hello);
 }
 
-struct hosts *
+struct attached *
 netlink_hosts(struct netlink *netlink)
 {
 	return netlink->hosts;

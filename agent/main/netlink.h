@@ -2,8 +2,8 @@
 /*
  * What the kernel says of the switch, through libnl, followed by notification: interfaces and
  * addresses, attached hosts, the ways to the analysers. Owns two netlink sockets (one for news, one
- * for questions) and the tables that they feed (links.h, hosts.h, paths.h). Needs no capability: a
- * next hop is probed with a datagram to its discard port, which makes the kernel resolve it.
+ * for questions) and the tables that they feed (links.h, attached.h, paths.h). Needs no capability:
+ * a next hop is probed with a datagram to its discard port, which makes the kernel resolve it.
  *
  * The caller waits on netlink_fd and calls netlink_dispatch when it is readable and when
  * netlink_deadline is over. Routes are followed only while there is a way to follow.
@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "agent/main/hosts.h"
+#include "agent/main/attached.h"
 #include "agent/main/paths.h"
 #include "common/base/clk.h"
 #include "common/msg/agent_msg.h"
@@ -40,7 +40,7 @@ unsigned netlink_dispatch(struct netlink *netlink, struct instant now);
 void netlink_hello(struct netlink *netlink, struct agent_hello *hello);
 
 /* Owned by the monitor. */
-struct hosts *netlink_hosts(struct netlink *netlink);
+struct attached *netlink_hosts(struct netlink *netlink);
 const struct links *netlink_links(const struct netlink *netlink);
 
 /*

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The kernel's rtnetlink messages, made by hand: what links.c, hosts.c and paths.c are fed with. */
+/* The kernel's rtnetlink messages, made by hand: what links.c, attached.c and paths.c are fed with. */
 #ifndef TESTS_SUPPORT_KERNEL_MSG_H
 #define TESTS_SUPPORT_KERNEL_MSG_H
 

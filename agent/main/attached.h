@@ -7,11 +7,11 @@
  * bridge forwards to its MAC through a local port, else on a front port. What EVPN brought
  * (NTF_EXT_LEARNED) lives elsewhere and never counts, nor does anything behind a VXLAN device.
  *
- * Fed with messages, settled now and then: hosts_settle compares what the facts come to with what
- * was told and queues the difference. Owns its tables, all bounded. No socket of its own.
+ * Fed with messages, settled now and then: attached_settle compares what the facts come to with
+ * what was told and queues the difference. Owns its tables, all bounded. No socket of its own.
  */
-#ifndef AGENT_MAIN_HOSTS_H
-#define AGENT_MAIN_HOSTS_H
+#ifndef AGENT_MAIN_ATTACHED_H
+#define AGENT_MAIN_ATTACHED_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,36 +20,36 @@
 #include "agent/main/links.h"
 #include "common/msg/agent_msg.h"
 
-#define HOSTS_MAX 4096        /* told to a controller */
-#define HOSTS_FACTS_MAX 32768 /* neighbours, and forwarding entries, kept */
+#define ATTACHED_MAX 4096        /* told to a controller */
+#define ATTACHED_FACTS_MAX 32768 /* neighbours, and forwarding entries, kept */
 
-struct hosts;
+struct attached;
 
 /* 0 or -ENOMEM. */
-int hosts_new(struct hosts **ret_hosts);
-void hosts_free(struct hosts **hosts);
+int attached_new(struct attached **ret_hosts);
+void attached_free(struct attached **hosts);
 
 /* Takes RTM_NEWNEIGH and RTM_DELNEIGH, of IP neighbours and of bridges; others are skipped. True
- * when hosts_settle may find something. */
-bool hosts_take(struct hosts *hosts, const struct nlmsghdr *message);
+ * when attached_settle may find something. */
+bool attached_take(struct attached *hosts, const struct nlmsghdr *message);
 
 /* Forgets the facts, before all are read anew; not what was told. */
-void hosts_clear(struct hosts *hosts);
+void attached_clear(struct attached *hosts);
 
 /* Compares; `front` is the pattern of the ports that hosts may be behind without a bridge. True
  * when there is something to tell. */
-bool hosts_settle(struct hosts *hosts, const struct links *links, const char *front);
+bool attached_settle(struct attached *hosts, const struct links *links, const char *front);
 
 /* Another session: all is told anew. */
-void hosts_restart(struct hosts *hosts);
+void attached_restart(struct attached *hosts);
 
 /* True when there is something that was not yet told. */
-bool hosts_wait(const struct hosts *hosts);
+bool attached_wait(const struct attached *hosts);
 
-/* Fills in the hosts of a poll; the same page again until hosts_told. */
-void hosts_page(struct hosts *hosts, struct agent_poll *poll);
+/* Fills in the hosts of a poll; the same page again until attached_told. */
+void attached_page(struct attached *hosts, struct agent_poll *poll);
 
 /* The page was taken. */
-void hosts_told(struct hosts *hosts);
+void attached_told(struct attached *hosts);
 
 #endif

@@ -12,14 +12,14 @@
 #include <cmocka.h>
 #include <netlink/msg.h>
 
-#include "agent/main/hosts.h"
+#include "agent/main/attached.h"
 #include "tests/support/kernel_msg.h"
 
 #define MAC1 "02:00:00:00:00:01"
 #define MAC2 "02:00:00:00:00:02"
 
 static struct links links;
-static struct hosts *hosts;
+static struct attached *hosts;
 static struct agent_poll page;
 
 static void
@@ -43,7 +43,7 @@ port_is(uint32_t ifindex, unsigned pvid)
 static bool
 take(struct nl_msg *msg)
 {
-	bool changed = hosts_take(hosts, nlmsg_hdr(msg));
+	bool changed = attached_take(hosts, nlmsg_hdr(msg));
 
 	nlmsg_free(msg);
 	return changed;
@@ -84,7 +84,7 @@ setup(void **state)
 	    .ifindex = 30, .name = "vni10", .kind = "vxlan", .master = 9, .id = 10010});
 	port_is(30, 10);
 	port_is(9, 1);
-	assert_int_equal(hosts_new(&hosts), 0);
+	assert_int_equal(attached_new(&hosts), 0);
 	return 0;
 }
 
@@ -92,7 +92,7 @@ static int
 teardown(void **state)
 {
 	(void)state;
-	hosts_free(&hosts);
+	attached_free(&hosts);
 	links_done(&links);
 	return 0;
 }
@@ -100,7 +100,7 @@ teardown(void **state)
 static bool
 settle(void)
 {
-	return hosts_settle(hosts, &links, "swp+");
+	return attached_settle(hosts, &links, "swp+");
 }
 
 /* Settles and takes all that is to be told; how many that was. */
@@ -111,9 +111,9 @@ tell(void)
 
 	settle();
 	memset(&page, 0, sizeof page);
-	hosts_page(hosts, &page);
+	attached_page(hosts, &page);
 	n = page.host_count;
-	hosts_told(hosts);
+	attached_told(hosts);
 	return n;
 }
 
@@ -249,7 +249,7 @@ test_macvlan(void **state)
 	assert_int_equal(tell(), 1);
 	neighbour(6, "10.1.0.2", MAC1);
 	assert_int_equal(tell(), 0);
-	hosts_restart(hosts);
+	attached_restart(hosts);
 	assert_int_equal(tell(), 1);
 	assert_string_equal(page.hosts[0].iface, "swp1");
 	assert_int_equal(page.hosts[0].vlan, 10);
@@ -306,19 +306,19 @@ test_pages(void **state)
 	(void)state;
 	many(1000);
 	assert_true(settle());
-	while (hosts_wait(hosts)) {
+	while (attached_wait(hosts)) {
 		memset(&page, 0, sizeof page);
-		hosts_page(hosts, &page);
+		attached_page(hosts, &page);
 		assert_int_equal(page.all_hosts, pages == 0);
 		assert_int_equal(page.hosts_known, 1000);
 		/* Asked for again before it was taken: the same page. */
 		struct addr first = page.hosts[0].addr;
 		unsigned count = page.host_count;
 		neighbour(5, "10.200.0.1", MAC1);
-		hosts_page(hosts, &page);
+		attached_page(hosts, &page);
 		assert_true(addr_equal(&first, &page.hosts[0].addr));
 		assert_int_equal(page.host_count, count);
-		hosts_told(hosts);
+		attached_told(hosts);
 		total += count;
 		pages++;
 	}
@@ -326,9 +326,9 @@ test_pages(void **state)
 	assert_int_equal(pages, 4);
 	assert_int_equal(tell(), 1);
 	/* Another session: all anew. */
-	hosts_restart(hosts);
-	assert_true(hosts_wait(hosts));
-	hosts_page(hosts, &page);
+	attached_restart(hosts);
+	assert_true(attached_wait(hosts));
+	attached_page(hosts, &page);
 	assert_true(page.all_hosts);
 	assert_int_equal(page.host_count, AGENT_MSG_HOSTS_MAX);
 	assert_int_equal(page.hosts_known, 1001);
@@ -342,25 +342,25 @@ test_changes_on_the_way(void **state)
 	assert_int_equal(tell(), 0);
 	neighbour(5, "10.3.0.2", MAC1);
 	settle();
-	hosts_page(hosts, &page);
+	attached_page(hosts, &page);
 	assert_int_equal(page.host_count, 1);
 	take(kernel_msg_neighbour(RTM_DELNEIGH, 5, "10.3.0.2", MAC1, NUD_STALE, 0));
 	assert_true(settle());
-	hosts_page(hosts, &page);
+	attached_page(hosts, &page);
 	assert_false(page.hosts[0].gone);
-	hosts_told(hosts);
-	hosts_page(hosts, &page);
+	attached_told(hosts);
+	attached_page(hosts, &page);
 	assert_int_equal(page.host_count, 1);
 	assert_true(page.hosts[0].gone);
 	neighbour(5, "10.3.0.2", MAC2);
 	assert_true(settle());
-	hosts_told(hosts);
-	hosts_page(hosts, &page);
+	attached_told(hosts);
+	attached_page(hosts, &page);
 	assert_int_equal(page.host_count, 1);
 	assert_false(page.hosts[0].gone);
 	assert_int_equal(page.hosts[0].mac[5], 2);
-	hosts_told(hosts);
-	assert_false(hosts_wait(hosts));
+	attached_told(hosts);
+	assert_false(attached_wait(hosts));
 	/* One that comes and goes between two looks was never there; one that goes before it was
 	 * told is told as gone, which harms nobody. */
 	neighbour(5, "10.3.0.3", MAC1);
@@ -372,10 +372,10 @@ static void
 test_bounded(void **state)
 {
 	(void)state;
-	many(HOSTS_MAX + 10);
+	many(ATTACHED_MAX + 10);
 	settle();
-	hosts_page(hosts, &page);
-	assert_int_equal(page.hosts_known, HOSTS_MAX);
+	attached_page(hosts, &page);
+	assert_int_equal(page.hosts_known, ATTACHED_MAX);
 	assert_int_equal(page.hosts_left_out, 10);
 }
 
@@ -386,23 +386,23 @@ test_nobody_listens(void **state)
 	(void)state;
 	assert_int_equal(tell(), 0);
 	for (unsigned round = 0; round < 5; round++) {
-		many(HOSTS_MAX - 100 * round);
+		many(ATTACHED_MAX - 100 * round);
 		settle();
-		hosts_clear(hosts);
+		attached_clear(hosts);
 		settle();
 	}
-	for (unsigned i = 0; i < HOSTS_MAX + 5; i++) {
+	for (unsigned i = 0; i < ATTACHED_MAX + 5; i++) {
 		char addr[32];
 
 		snprintf(addr, sizeof addr, "10.%u.%u.1", 100 + (i >> 8), i & 255);
 		neighbour(5, addr, MAC1);
 	}
 	settle();
-	hosts_clear(hosts);
+	attached_clear(hosts);
 	settle();
 	/* All anew, of nothing. */
 	memset(&page, 0, sizeof page);
-	hosts_page(hosts, &page);
+	attached_page(hosts, &page);
 	assert_true(page.all_hosts);
 	assert_int_equal(page.host_count, 0);
 }
@@ -415,7 +415,7 @@ test_read_anew(void **state)
 	neighbour(5, "10.3.0.2", MAC1);
 	neighbour(5, "10.3.0.3", MAC2);
 	assert_int_equal(tell(), 2);
-	hosts_clear(hosts);
+	attached_clear(hosts);
 	neighbour(5, "10.3.0.3", MAC2);
 	assert_int_equal(tell(), 1);
 	assert_true(page.hosts[0].gone);
@@ -438,7 +438,7 @@ test_bad_messages(void **state)
 
 			memcpy(cut, whole, n);
 			cut->nlmsg_len = n;
-			(void)hosts_take(hosts, cut);
+			(void)attached_take(hosts, cut);
 			free(cut);
 		}
 		nlmsg_free(msgs[m]);
@@ -455,5 +455,5 @@ main(void)
 	    TEST(test_pages), TEST(test_changes_on_the_way), TEST(test_bounded),
 	    TEST(test_nobody_listens), TEST(test_read_anew), TEST(test_bad_messages)};
 
-	return cmocka_run_group_tests_name("hosts", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("attached", tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #define HASH_NONFATAL_OOM 1
-#include "agent/main/hosts.h"
+#include "agent/main/attached.h"
 
 #include <errno.h>
 #include <linux/if_ether.h>
@@ -53,7 +53,7 @@ struct host {
 
 TAILQ_HEAD(queue, host);
 
-struct hosts {
+struct attached {
 	struct neighbour *neighbours;
 	struct entry *entries;
 	struct host *hosts;
@@ -69,9 +69,9 @@ struct hosts {
 };
 
 int
-hosts_new(struct hosts **ret_hosts)
+attached_new(struct attached **ret_hosts)
 {
-	struct hosts *h = calloc(1, sizeof *h);
+	struct attached *h = calloc(1, sizeof *h);
 
 	if (!h)
 		return -ENOMEM;
@@ -82,7 +82,7 @@ hosts_new(struct hosts **ret_hosts)
 }
 
 void
-hosts_clear(struct hosts *hosts)
+attached_clear(struct attached *hosts)
 {
 	struct neighbour *n, *next;
 	struct entry *e, *after;
@@ -101,15 +101,15 @@ hosts_clear(struct hosts *hosts)
 }
 
 void
-hosts_free(struct hosts **hosts)
+attached_free(struct attached **hosts)
 {
-	struct hosts *h = *hosts;
+	struct attached *h = *hosts;
 	struct host *host, *next;
 
 	*hosts = NULL;
 	if (!h)
 		return;
-	hosts_clear(h);
+	attached_clear(h);
 	HASH_ITER(hh, h->hosts, host, next)
 	{
 		HASH_DEL(h->hosts, host);
@@ -121,7 +121,7 @@ hosts_free(struct hosts **hosts)
 /* ---- facts ---- */
 
 static bool
-forget_neighbour(struct hosts *h, struct neighbour *n)
+forget_neighbour(struct attached *h, struct neighbour *n)
 {
 	if (!n)
 		return false;
@@ -131,7 +131,7 @@ forget_neighbour(struct hosts *h, struct neighbour *n)
 }
 
 static bool
-take_neighbour(struct hosts *h, const struct ndmsg *head, struct nlattr **tb, bool gone)
+take_neighbour(struct attached *h, const struct ndmsg *head, struct nlattr **tb, bool gone)
 {
 	struct neighbour *n = NULL, fresh;
 	const struct nlattr *dst = tb[NDA_DST], *mac = tb[NDA_LLADDR];
@@ -153,7 +153,7 @@ take_neighbour(struct hosts *h, const struct ndmsg *head, struct nlattr **tb, bo
 	if (n && memcmp(n->mac, nla_data(mac), ETH_ALEN) == 0)
 		return false;
 	if (!n) {
-		if (HASH_COUNT(h->neighbours) >= HOSTS_FACTS_MAX || !(n = malloc(sizeof *n))) {
+		if (HASH_COUNT(h->neighbours) >= ATTACHED_FACTS_MAX || !(n = malloc(sizeof *n))) {
 			h->facts_left_out++;
 			return false;
 		}
@@ -170,7 +170,7 @@ take_neighbour(struct hosts *h, const struct ndmsg *head, struct nlattr **tb, bo
 
 /* Of a bridge, that is with a master; a device's own entries (NTF_SELF) are no learning. */
 static bool
-take_entry(struct hosts *h, const struct ndmsg *head, struct nlattr **tb, bool gone)
+take_entry(struct attached *h, const struct ndmsg *head, struct nlattr **tb, bool gone)
 {
 	struct entry *e = NULL, fresh;
 
@@ -195,7 +195,7 @@ take_entry(struct hosts *h, const struct ndmsg *head, struct nlattr **tb, bool g
 	if (e && e->port == (uint32_t)head->ndm_ifindex)
 		return false;
 	if (!e) {
-		if (HASH_COUNT(h->entries) >= HOSTS_FACTS_MAX || !(e = malloc(sizeof *e))) {
+		if (HASH_COUNT(h->entries) >= ATTACHED_FACTS_MAX || !(e = malloc(sizeof *e))) {
 			h->facts_left_out++;
 			return false;
 		}
@@ -211,7 +211,7 @@ take_entry(struct hosts *h, const struct ndmsg *head, struct nlattr **tb, bool g
 }
 
 bool
-hosts_take(struct hosts *hosts, const struct nlmsghdr *message)
+attached_take(struct attached *hosts, const struct nlmsghdr *message)
 {
 	struct nlattr *tb[NDA_MAX + 1];
 	struct ndmsg head;
@@ -232,7 +232,7 @@ hosts_take(struct hosts *hosts, const struct nlmsghdr *message)
 /* ---- from facts to hosts ---- */
 
 static const struct entry *
-find_entry(const struct hosts *h, const uint8_t *mac, uint32_t bridge, uint16_t vlan)
+find_entry(const struct attached *h, const uint8_t *mac, uint32_t bridge, uint16_t vlan)
 {
 	struct entry *e = NULL, wanted;
 
@@ -246,7 +246,7 @@ find_entry(const struct hosts *h, const uint8_t *mac, uint32_t bridge, uint16_t 
 
 /* Where a neighbour is; false when it is not one of ours. */
 static bool
-place(const struct hosts *h, const struct neighbour *n, const struct links *links,
+place(const struct attached *h, const struct neighbour *n, const struct links *links,
     const char *front, struct agent_host *ret)
 {
 	const struct links_link *l = links_get(links, n->key.ifindex), *port;
@@ -292,7 +292,7 @@ place(const struct hosts *h, const struct neighbour *n, const struct links *link
 }
 
 static struct host *
-find_host(struct hosts *h, const struct agent_host *what, bool make)
+find_host(struct attached *h, const struct agent_host *what, bool make)
 {
 	struct host *host = NULL, fresh;
 
@@ -302,7 +302,7 @@ find_host(struct hosts *h, const struct agent_host *what, bool make)
 	HASH_FIND(hh, h->hosts, &fresh.key, sizeof fresh.key, host);
 	if (host || !make)
 		return host;
-	if (h->there >= HOSTS_MAX || !(host = malloc(sizeof *host))) {
+	if (h->there >= ATTACHED_MAX || !(host = malloc(sizeof *host))) {
 		h->left_out++;
 		return NULL;
 	}
@@ -318,7 +318,7 @@ find_host(struct hosts *h, const struct agent_host *what, bool make)
 }
 
 static void
-enqueue(struct hosts *h, struct host *host)
+enqueue(struct attached *h, struct host *host)
 {
 	if (!host->queued)
 		TAILQ_INSERT_TAIL(&h->queue, host, queue);
@@ -326,7 +326,7 @@ enqueue(struct hosts *h, struct host *host)
 }
 
 static void
-see(struct hosts *h, const struct agent_host *what)
+see(struct attached *h, const struct agent_host *what)
 {
 	struct host *host = find_host(h, what, true);
 
@@ -342,7 +342,7 @@ see(struct hosts *h, const struct agent_host *what)
 }
 
 static void
-dequeue(struct hosts *h, struct host *host)
+dequeue(struct attached *h, struct host *host)
 {
 	TAILQ_REMOVE(&h->queue, host, queue);
 	host->queued = false;
@@ -353,7 +353,7 @@ dequeue(struct hosts *h, struct host *host)
 }
 
 void
-hosts_restart(struct hosts *hosts)
+attached_restart(struct attached *hosts)
 {
 	struct host *host;
 
@@ -366,7 +366,7 @@ hosts_restart(struct hosts *hosts)
 }
 
 bool
-hosts_settle(struct hosts *hosts, const struct links *links, const char *front)
+attached_settle(struct attached *hosts, const struct links *links, const char *front)
 {
 	struct host *host, *next;
 
@@ -393,21 +393,21 @@ hosts_settle(struct hosts *hosts, const struct links *links, const char *front)
 		enqueue(hosts, host);
 	}
 	/* Nobody took the news for long: those that went are forgotten, and all is told anew. */
-	if (HASH_COUNT(hosts->hosts) > hosts->there + HOSTS_MAX)
-		hosts_restart(hosts);
-	return hosts_wait(hosts);
+	if (HASH_COUNT(hosts->hosts) > hosts->there + ATTACHED_MAX)
+		attached_restart(hosts);
+	return attached_wait(hosts);
 }
 
 /* ---- telling ---- */
 
 bool
-hosts_wait(const struct hosts *hosts)
+attached_wait(const struct attached *hosts)
 {
 	return hosts->all || hosts->open || !TAILQ_EMPTY(&hosts->queue);
 }
 
 void
-hosts_page(struct hosts *hosts, struct agent_poll *poll)
+attached_page(struct attached *hosts, struct agent_poll *poll)
 {
 	struct host *host;
 
@@ -432,7 +432,7 @@ hosts_page(struct hosts *hosts, struct agent_poll *poll)
 }
 
 void
-hosts_told(struct hosts *hosts)
+attached_told(struct attached *hosts)
 {
 	hosts->open = false;
 	hosts->page_count = 0;
