@@ -13,6 +13,7 @@
 #define BRAIN_ADDRS_MAX 256
 #define BRAIN_PORTS_MAX 1024
 #define BRAIN_ALERTS_SECOND 20
+#define BRAIN_STRANGERS 256
 #define BRAIN_MANUAL_PRIORITY 100
 #define BRAIN_PRIORITIES 101
 #define BRAIN_SESSIONS 1024
@@ -113,6 +114,10 @@ struct decide {
 	bool frozen, released_all;
 	struct instant alert_second;
 	unsigned alerts_in_second;
+	struct {
+		struct addr exporter;
+		struct instant told;
+	} strangers[BRAIN_STRANGERS]; /* by hash: exporters nobody is bound to, told of lately */
 	struct decide_stats counts;
 };
 

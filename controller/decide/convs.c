@@ -190,15 +190,23 @@ add32(uint32_t a, uint64_t b)
 	return b > UINT32_MAX - a ? UINT32_MAX : a + (uint32_t)b;
 }
 
-/* The two that lie nearest each other become one. */
+/* How long the slot and the next one would last as one. */
+static int64_t
+span(const struct convs_row *row, unsigned slot, struct instant now)
+{
+	return clk_diff(
+	    slot + 2 < row->slot_count ? row->slots[slot + 2].at : now, row->slots[slot].at);
+}
+
+/* Two neighbours become one: those that make the shortest, which is two sevenths of the window at
+ * the most. */
 static void
-merge(struct convs_row *row)
+merge(struct convs_row *row, struct instant now)
 {
 	unsigned best = 0;
 
 	for (unsigned i = 1; i + 1 < row->slot_count; i++)
-		if (clk_diff(row->slots[i + 1].at, row->slots[i].at) <
-		    clk_diff(row->slots[best + 1].at, row->slots[best].at))
+		if (span(row, i, now) < span(row, best, now))
 			best = i;
 	struct convs_slot *into = &row->slots[best], *from = &row->slots[best + 1];
 
@@ -217,7 +225,7 @@ convs_sample(struct convs_row *row, int64_t window_ns, struct instant now, uint3
 	while (row->slot_count > 0 && clk_diff(now, row->slots[0].at) > window_ns)
 		take_out(row, 0);
 	if (row->slot_count == CONVS_SLOTS)
-		merge(row);
+		merge(row, now);
 	row->slots[row->slot_count++] = (struct convs_slot){
 	    .at = now, .bytes = bytes, .count = count, .packets = add32(0, packets)};
 }

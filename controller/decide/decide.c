@@ -18,10 +18,25 @@
 #define MOVE_EVERY (2 * CLK_S)
 #define RETURN_FORGET 2 /* times the longest cool-down without a capture: a clean slate */
 
+/* Datagrams of an exporter that is not ours have no conversations; it is told of by itself. */
+static bool
+is_news(struct decide *d, const struct sighting *s, struct instant now)
+{
+	size_t i = addrbook_hash(&s->exporter, 3) % BRAIN_STRANGERS;
+
+	if (addr_equal(&d->strangers[i].exporter, &s->exporter) &&
+	    clk_diff(now, d->strangers[i].told) < TOLD_AGAIN)
+		return false;
+	d->strangers[i].exporter = s->exporter;
+	d->strangers[i].told = now;
+	return true;
+}
+
 /* An event at most once an hour for the same answer about the same conversation, and so many a
  * second in all: a flood of alerts helps nobody. What is left out is counted by `alerts`. */
 static bool
-may_tell(struct decide *d, struct convs_row *row, const struct verdict *v, struct instant now)
+may_tell(struct decide *d, const struct sighting *s, struct convs_row *row, const struct verdict *v,
+    struct instant now)
 {
 	d->counts.alerts++;
 	if (row != NULL && row->told_code == v->code && clk_diff(now, row->told) < TOLD_AGAIN)
@@ -30,8 +45,9 @@ may_tell(struct decide *d, struct convs_row *row, const struct verdict *v, struc
 		d->alert_second = now;
 		d->alerts_in_second = 0;
 	}
-	if (d->alerts_in_second++ >= BRAIN_ALERTS_SECOND)
+	if (d->alerts_in_second >= BRAIN_ALERTS_SECOND || (row == NULL && !is_news(d, s, now)))
 		return false;
+	d->alerts_in_second++;
 	if (row != NULL) {
 		row->told_code = (uint16_t)v->code;
 		row->told = now;
@@ -77,7 +93,7 @@ tell(struct decide *d, const struct verdict *v, const struct sighting *s, struct
 	d->counts.scanners += v->wide != VERDICT_PAIR;
 	d->counts.too_large += v->code == RESULT_TOO_LARGE_FOR_CAPTURE;
 	d->counts.refused += strcmp(event.kind, "refused") == 0;
-	if (may_tell(d, row, v, now) && d->sink.event != NULL)
+	if (may_tell(d, s, row, v, now) && d->sink.event != NULL)
 		d->sink.event(d->user, now, &event);
 }
 
