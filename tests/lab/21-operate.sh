@@ -1,0 +1,154 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What operators do, with the real programs: let a switch in, start, extend and stop captures, freeze, release, reload,
+# ask why, follow events; and a controller that dies and comes back in the middle of it all.
+# sanitizers: yes
+#   tests/lab/21-operate.sh BUILD_DIR
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/lab/fabric.bash
+. tests/lab/fabric.bash
+# shellcheck source=tests/lab/tap.bash
+. tests/lab/tap.bash
+[ "$(id -u)" -eq 0 ] || { echo "1..0 # SKIP needs root (network namespaces)"; exit 0; }
+fabric_isolate "$0" "$@"
+build=$(realpath "$1")
+
+ctl() { ip netns exec ctl "$build/finderscopectl" --socket /run/fs/controller.sock "$@"; }
+# field WHAT… : of the JSON on standard input, e.g. captures 0 state
+field() { python3 -c 'import json,sys
+v=json.load(sys.stdin)
+for k in sys.argv[1:]: v=v[int(k)] if isinstance(v,list) else v[k]
+print(v)' "$@" 2>/dev/null; }
+# is VALUE COMMAND…: the command prints just that.
+is() { local want=$1; shift; [ "$("$@")" = "$want" ]; }
+state_of() { ctl --json capture show "$1" | field captures 0 state || ctl --json capture show "$1" | field state; }
+capture_is() { [ "$(state_of "$1")" = "$2" ]; }
+rules() { fabric_rules | grep -c .; }
+rules_are() { [ "$(rules)" -eq "$1" ]; }
+agent_is() { ctl agents | grep -E "$1" | grep -q "$2"; }
+event() { grep -q -- "$1" /run/fs/events.json; }
+started_id() { sed -n 's/^capture \([0-9]*\):.*/\1/p' <<<"$1"; }
+start_controller()
+{
+	fabric_start /run/fs/controller.log ctl "$build/finderscope-controller" -c /run/fs/controller.conf
+	controller=$started
+	fabric_wait 20 ctl status
+}
+
+fabric_up
+fabric_keys "$build" controller leaf1
+fabric_agent_conf leaf1
+mkdir -p /run/fs/state
+echo 198.51.100.9 >/run/fs/list.txt
+write_conf()
+{
+	cat >/run/fs/controller.conf <<-END
+	listen = {192.0.2.10:6343}
+	locals = {10.1.0.0/16}
+	control = 192.0.2.10:6344
+	key = /run/fs/controller.key
+	socket = /run/fs/controller.sock
+	socket_ro = /run/fs/controller-ro.sock
+	state = /run/fs/state
+	events = /run/fs/events.json
+	lease = 6s
+	feed "list" { url = "file:///run/fs/list.txt" }
+	analyser "wireshark" { address = 192.0.2.74 }
+	policy "blocklist" { duration = 10m }
+	$1
+	END
+}
+write_conf ""
+tap "the controller starts" start_controller
+fabric_start /run/fs/agent.log sw "$build/finderscope-agent" -c /run/fs/leaf1.conf
+
+# A switch nobody knows: let in by its fingerprint, bound to its addresses.
+tap "an unknown switch waits" fabric_wait 20 agent_is waiting waiting
+print=$(ctl --json agents | field agents 0 fingerprint)
+tap_says "a fingerprint that is none" "no switch with the fingerprint" ctl agents accept ffff-ffff
+tap_says "it is let in" "leaf1 is accepted, bound to .*10\.255\.0\.1" ctl agents accept "${print:0:9}"
+tap "it connects" fabric_wait 40 agent_is leaf1 connected
+tap_says "it cannot be let in twice" "no switch" ctl agents accept "$print"
+
+# Captures by hand.
+tap_says "a dry run shows its rules and does nothing" "leaf1.*10\.1\.0\.2" \
+    ctl capture start 'host 10.1.0.2 and host 198.51.100.9 and tcp port 443' --on leaf1 --dry-run
+tap "no rule came of it" rules_are 0
+first=$(started_id "$(ctl capture start 'host 10.1.0.2 and host 198.51.100.9' --on leaf1 --for 10m)")
+tap "a capture is started" test -n "$first"
+tap "it is in the kernel" fabric_wait 20 capture_is "$first" "in kernel"
+tap_says "the same again is refused" "capture $first takes it already" \
+    ctl capture start 'host 10.1.0.2 and host 198.51.100.9' --on leaf1
+tap_says "it is extended" "runs for 20m" ctl capture extend "$first" --for 20m
+tap_says "its left time says so" "19m" ctl capture show "$first"
+tap_says "the read-only socket lets nobody stop it" "read-only" \
+    ip netns exec ctl "$build/finderscopectl" --socket /run/fs/controller-ro.sock capture stop "$first"
+tap_says "and shows it" "10.1.0.2" ip netns exec ctl "$build/finderscopectl" --socket /run/fs/controller-ro.sock captures
+
+# Freeze: nothing new; what runs, runs on.
+tap "freeze" ctl freeze --why "change window"
+tap_says "nothing new while frozen" "frozen" ctl capture start 'host 10.1.0.2 and host 203.0.113.5' --on leaf1
+tap "what runs, runs on" rules_are 2
+tap_says "status says who and why" "by root.*change window" ctl status
+
+# The controller dies and comes back: capture, freeze and the accepted switch are there again.
+kill -KILL "$controller"
+wait "$controller" 2>/dev/null
+tap "the controller starts again" start_controller
+tap "the switch it had let in connects" fabric_wait 40 agent_is leaf1 connected
+tap "the capture goes on" fabric_wait 20 capture_is "$first" "in kernel"
+tap "its rules never went" rules_are 2
+tap_says "it is frozen still" "by root.*change window" ctl status
+tap_says "what happened before is remembered" '"accepted"' ctl events
+tap "thaw" ctl thaw
+second=$(started_id "$(ctl capture start 'host 10.1.0.2 and host 203.0.113.5' --on leaf1 --for 10m)")
+tap "ids go on, none is used twice" test "${second:-0}" -gt "$first"
+tap "two captures, four rules" fabric_wait 20 rules_are 4
+tap "one is stopped" ctl capture stop "$first"
+tap "it ended" fabric_wait 20 capture_is "$first" "ended"
+tap "two rules are left" fabric_wait 20 rules_are 2
+
+# Release: a switch holds nothing until that is lifted, restarts included.
+tap "release" ctl release leaf1
+tap "every rule goes" fabric_wait 20 rules_are 0
+tap_says "and none comes" "released" ctl capture start 'host 10.1.0.2 and host 198.51.100.9' --on leaf1
+kill -TERM "$controller"
+wait "$controller" 2>/dev/null
+tap "an orderly stop has status 0" test $? -eq 0
+tap "the controller starts a third time" start_controller
+tap "the switch connects" fabric_wait 40 agent_is leaf1 connected
+tap_says "it is released still" "released" ctl capture start 'host 10.1.0.2 and host 198.51.100.9' --on leaf1
+tap "lift it" ctl unrelease leaf1
+third=$(started_id "$(ctl capture start 'host 10.1.0.2 and host 198.51.100.9' --on leaf1)")
+tap "and it holds again" fabric_wait 20 capture_is "${third:-0}" "in kernel"
+
+# Lists and why.
+tap_says "lookup: the very line" "list.*198.51.100.9.*line 1" ctl lookup 198.51.100.9
+tap_says "explain: step by step" "capture $third is in kernel" ctl explain 198.51.100.9 --with 10.1.0.2
+tap_says "explain of the harmless" "no feed lists" ctl explain 203.0.113.5 --with 10.1.0.2
+
+# A list that changes its mind: a reload with another allow-list, seen by status and lookup.
+write_conf 'allow = {198.51.100.9}'
+tap "reload" ctl reload
+allowed() { ctl lookup 198.51.100.9 | grep -q allow; }
+tap "the allow-list is in force" fabric_wait 20 allowed
+tap_says "explain says so" "allow-listed" ctl explain 198.51.100.9 --with 10.1.0.2
+
+# Followed live.
+ip netns exec ctl timeout 10 "$build/finderscopectl" --socket /run/fs/controller.sock events --follow >/run/fs/followed 2>&1 &
+follower=$!
+followed() { grep -q '"removing"' /run/fs/followed; }
+fabric_wait 10 test -s /run/fs/followed
+ctl capture stop "$third" >/dev/null
+tap "a follower sees the end as it comes" fabric_wait 10 followed
+kill $follower 2>/dev/null
+
+# Forgotten: its session is cut, and it waits again.
+tap "forget the switch" ctl agents forget leaf1
+tap "it waits again" fabric_wait 40 agent_is waiting waiting
+tap "events are JSON, each line" python3 -c 'import json
+for line in open("/run/fs/events.json"): json.loads(line)'
+tap "the programs said nothing a sanitizer would" sh -c '! grep -E "Sanitizer|runtime error" /run/fs/*.log'
+[ $tap_failed -eq 0 ] || fabric_logs
+tap_done
