@@ -31,6 +31,7 @@
 #define RESEND_NS                                                                                  \
 	(15 * CLK_S) /* the same request again, when neither answer nor connection came            \
 		      */
+#define HELLO_RESEND_NS (3 * CLK_S) /* a hello is not answered before the key is accepted */
 #define RECONNECT_MS 100
 #define RECONNECT_MAX_MS 1000
 
@@ -247,7 +248,7 @@ transmit(struct link *link, struct instant now)
 	memcpy(NN_CMSG_DATA(cmsg) + sizeof four, word, sizeof word);
 	/* Without a connection it goes when one comes up. */
 	(void)nn_sendmsg(link->socket, &header, NN_DONTWAIT);
-	link->resend = clk_add(now, RESEND_NS);
+	link->resend = clk_add(now, link->request.is_hello ? HELLO_RESEND_NS : RESEND_NS);
 }
 
 /* A new request makes nobody's what still answers the last one: the counter says which is meant. */

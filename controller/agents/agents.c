@@ -135,52 +135,6 @@ find(struct agents *agents, const uint8_t key[KEYS_SIZE])
 	return entry;
 }
 
-/* Nothing of the old table is lost before all of the new one stands. */
-int
-agents_reload(
-    struct agents *agents, const struct agents_switch *switches, size_t count, struct instant now)
-{
-	struct entry **table = calloc(count + 1, sizeof(struct entry *));
-	bool *fresh = calloc(count + 1, sizeof *fresh);
-	int r = table && fresh ? 0 : -ENOMEM;
-
-	(void)now;
-	for (size_t i = 0; i < count && r == 0; i++) {
-		table[i] = find(agents, switches[i].key);
-		for (size_t j = 0; j < i && r == 0; j++)
-			if (memcmp(switches[i].key, switches[j].key, KEYS_SIZE) == 0)
-				r = -EEXIST;
-		if (!table[i] && r == 0) {
-			fresh[i] = true;
-			r = entry_new(agents, &switches[i], &table[i]);
-		}
-	}
-	if (r < 0) {
-		for (size_t i = 0; table && fresh && i < count; i++)
-			if (fresh[i])
-				entry_free(agents, table[i]);
-		free(table);
-		free(fresh);
-		return r;
-	}
-	for (size_t i = 0; i < agents->count; i++)
-		agents->table[i]->id = SIZE_MAX;
-	for (size_t i = 0; i < count; i++) {
-		table[i]->id = i;
-		table[i]->who = switches[i];
-		if (fresh[i])
-			HASH_ADD(hh, agents->by_key, who.key, KEYS_SIZE, table[i]);
-	}
-	for (size_t i = 0; i < agents->count; i++)
-		if (agents->table[i]->id == SIZE_MAX)
-			entry_free(agents, agents->table[i]);
-	free(agents->table);
-	free(fresh);
-	agents->table = table;
-	agents->count = count;
-	return 0;
-}
-
 static int
 open_socket(struct agents *agents, char *error, size_t size)
 {
@@ -342,6 +296,74 @@ answer_at_once(struct agents *agents, const struct entry *entry, const struct se
 		nn_freemsg(route);
 	else
 		send_bytes(agents, route, agents->message, (size_t)n);
+}
+
+/* The key is revoked: who waits for an answer is asked to say hello, and is a stranger then. */
+static void
+cut(struct agents *agents, struct entry *entry)
+{
+	struct seal_head asked = {.counter = entry->session.counter};
+	uint8_t token[SEAL_TOKEN];
+
+	if (entry->route_count == 0)
+		return;
+	memcpy(asked.from, entry->session.agent, SEAL_TOKEN);
+	randombytes_buf(token, sizeof token);
+	TAILQ_REMOVE(&agents->open, entry, open_link);
+	for (unsigned i = 0; i < entry->route_count; i++)
+		answer_at_once(
+		    agents, entry, &asked, token, AGENT_REPLY_SAY_HELLO, 0, entry->routes[i]);
+	entry->route_count = 0;
+}
+
+/* Nothing of the old table is lost before all of the new one stands. */
+int
+agents_reload(
+    struct agents *agents, const struct agents_switch *switches, size_t count, struct instant now)
+{
+	struct entry **table = calloc(count + 1, sizeof(struct entry *));
+	bool *fresh = calloc(count + 1, sizeof *fresh);
+	int r = table && fresh ? 0 : -ENOMEM;
+
+	(void)now;
+	for (size_t i = 0; i < count && r == 0; i++) {
+		table[i] = find(agents, switches[i].key);
+		for (size_t j = 0; j < i && r == 0; j++)
+			if (memcmp(switches[i].key, switches[j].key, KEYS_SIZE) == 0)
+				r = -EEXIST;
+		if (!table[i] && r == 0) {
+			fresh[i] = true;
+			r = entry_new(agents, &switches[i], &table[i]);
+		}
+	}
+	if (r < 0) {
+		for (size_t i = 0; table && fresh && i < count; i++)
+			if (fresh[i])
+				entry_free(agents, table[i]);
+		free(table);
+		free(fresh);
+		return r;
+	}
+	for (size_t i = 0; i < agents->count; i++)
+		agents->table[i]->id = SIZE_MAX;
+	for (size_t i = 0; i < count; i++) {
+		table[i]->id = i;
+		table[i]->who = switches[i];
+		if (fresh[i])
+			HASH_ADD(hh, agents->by_key, who.key, KEYS_SIZE, table[i]);
+	}
+	for (size_t i = 0; i < agents->count; i++)
+		if (agents->table[i]->id == SIZE_MAX) {
+			cut(agents, agents->table[i]);
+			entry_free(agents, agents->table[i]);
+		}
+	free(agents->table);
+	free(fresh);
+	agents->table = table;
+	agents->count = count;
+	/* Who is a stranger may have changed: each is told of anew. */
+	agents->strangers.count = 0;
+	return 0;
 }
 
 static void
@@ -512,8 +534,11 @@ take_stranger(struct agents *agents, const uint8_t *key, const uint8_t *message,
 	/* Only who holds the key is worth a line to the operator. */
 	n = seal_open(&seal, SEAL_TO_CONTROLLER, message, size, &head, agents->plain);
 	seal_done(&seal);
-	if (n >= 0 && agent_msg_unpack_request(agents->plain, (size_t)n, &agents->request) == 0 &&
-	    agents->request.is_hello && agents->events.stranger)
+	if (n < 0 || agent_msg_unpack_request(agents->plain, (size_t)n, &agents->request) < 0)
+		return;
+	if (!agents->request.is_hello)
+		strangers_untold(&agents->strangers, key);
+	else if (agents->events.stranger)
 		agents->events.stranger(agents->user, key, &agents->request.hello);
 }
 

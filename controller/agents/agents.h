@@ -29,7 +29,7 @@ struct agents_switch {
 };
 
 struct agents_conf {
-	char url[128]; /* "tcp://192.0.2.10:6344" */
+	char url[128];                        /* "tcp://192.0.2.10:6344" */
 	struct keys_pair keys;                /* the controller's own */
 	const struct agents_switch *switches; /* copied */
 	size_t switch_count;
@@ -50,8 +50,7 @@ struct agents_events {
 	/* Not heard for 30 s, or cut. */
 	void (*gone)(void *user, size_t id);
 	/* Somebody with a key that nobody configured; at most once a minute a key. */
-	void (*stranger)(
-	    void *user, const uint8_t key[KEYS_SIZE], const struct agent_hello *hello);
+	void (*stranger)(void *user, const uint8_t key[KEYS_SIZE], const struct agent_hello *hello);
 	/* Two agents use one key at the same time. */
 	void (*conflict)(void *user, size_t id);
 };

@@ -31,3 +31,11 @@ strangers_new(struct strangers *strangers, const uint8_t key[KEYS_SIZE], struct 
 	strangers->rows[slot].told = now;
 	return true;
 }
+
+void
+strangers_untold(struct strangers *strangers, const uint8_t key[KEYS_SIZE])
+{
+	for (unsigned i = 0; i < strangers->count; i++)
+		if (memcmp(strangers->rows[i].key, key, KEYS_SIZE) == 0)
+			strangers->rows[i].told.ns -= AGAIN_NS;
+}

@@ -25,4 +25,7 @@ struct strangers {
 /* True when this key should be looked at and told of now. */
 bool strangers_new(struct strangers *strangers, const uint8_t key[KEYS_SIZE], struct instant now);
 
+/* What it said was not worth telling of: the next message is looked at as if it were the first. */
+void strangers_untold(struct strangers *strangers, const uint8_t key[KEYS_SIZE]);
+
 #endif

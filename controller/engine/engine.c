@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
@@ -14,7 +15,8 @@
 
 #define TICK_USEC UINT64_C(250000)
 #define HOLD_MAX (7 * CLK_S) /* of a quiet poll: the heartbeat */
-#define OWN_TICKS 240 /* between looks at the machine's own addresses: a minute */
+#define KEEP_TICKS 120       /* between writes of the counters of what runs: half a minute */
+#define OWN_TICKS 240        /* between looks at the machine's own addresses: a minute */
 
 static int
 on_agents(sd_event_source *source, int fd, uint32_t events, void *user)
@@ -72,6 +74,16 @@ on_sightings(sd_event_source *source, int fd, uint32_t events, void *user)
 }
 
 static int
+on_store(sd_event_source *source, int fd, uint32_t events, void *user)
+{
+	(void)source;
+	(void)fd;
+	(void)events;
+	engine_store_news(user);
+	return 0;
+}
+
+static int
 on_tick(sd_event_source *source, uint64_t usec, void *user)
 {
 	struct engine *engine = user;
@@ -81,8 +93,11 @@ on_tick(sd_event_source *source, uint64_t usec, void *user)
 	decide_tick(engine->decide, now);
 	serve_tick(engine->serve, now);
 	waiting_tick(&engine->waiting, now);
-	if ((now.ns / CLK_MS / 250) % OWN_TICKS == 0)
+	engine->ticks++;
+	if (engine->ticks % OWN_TICKS == 0)
 		engine_own_addresses(engine);
+	if (engine->ticks % KEEP_TICKS == 0)
+		engine_store_all(engine, false);
 	/* From now, not from when it was due: after a suspension one tick is enough. */
 	(void)sd_event_source_set_time(source, (uint64_t)now.ns / 1000 + TICK_USEC);
 	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
@@ -168,6 +183,7 @@ make_loop(struct engine *engine)
 	    (r = add_fd(engine, serve_fd(engine->serve), on_serve, 0)) < 0 ||
 	    (r = add_fd(engine, agents_fd(engine->agents), on_agents, 0)) < 0 ||
 	    (r = add_fd(engine, feeds_fd(engine->feeds), on_feeds, 5)) < 0 ||
+	    (r = add_fd(engine, store_fd(engine->store), on_store, 5)) < 0 ||
 	    (r = add_fd(engine, receiver_fd(engine->receiver), on_sightings, 10)) < 0 ||
 	    (r = sd_event_add_time(engine->loop, NULL, CLOCK_BOOTTIME, now + TICK_USEC, 10000,
 		 on_tick, engine)) < 0 ||
@@ -190,51 +206,62 @@ warn_of_buffer(const struct engine *engine)
 		    (long long)got / 1024, (long long)asked / 1024, (long long)asked);
 }
 
+/* What remembers and what decides. */
 static int
-open_rooms(struct engine *engine)
+open_brain(struct engine *engine)
 {
-	struct settings *set = engine->settings;
-	struct decide_sink sink = {.event = engine_event};
-	char error[CONF_ERROR_MAX] = "no memory";
-	struct policy_conf policy;
-	int r = fleet_set(&engine->fleet, set, NULL, 0);
+	const struct decide_sink sink = {.event = engine_event};
+	const struct settings *set = engine->settings;
+	struct policy_conf policy = set->policy;
+	int r = engine_store_open(engine);
 
 	if (r == 0)
-		r = journal_new(set->event_file != NULL ? set->event_file : "", &engine->journal);
-	if (r == 0) {
-		policy = set->policy;
-		policy.switches = engine->fleet.places;
-		policy.switch_count = engine->fleet.count;
-		r = decide_new(&policy, 1, &sink, engine, &engine->decide);
-	}
+		r = engine_store_fleet(engine);
 	if (r == 0)
-		r = slot_new(&engine->slot);
+		r = journal_new(set->event_file != NULL ? set->event_file : "", &engine->journal);
+	if (r < 0)
+		return r;
+	policy.switches = engine->fleet.places;
+	policy.switch_count = engine->fleet.count;
+	r = decide_new(&policy, store_next_id(engine->store), &sink, engine, &engine->decide);
+	if (r == 0)
+		engine_store_load(engine);
+	return r;
+}
+
+/* What it meets the world with. */
+static int
+open_doors(struct engine *engine, char error[CONF_ERROR_MAX])
+{
+	const struct settings *set = engine->settings;
+	struct agents_conf conf = set->agents;
+	int r = slot_new(&engine->slot);
+
 	if (r == 0)
 		r = feeds_new(&set->feeds, engine->slot, &engine->feeds);
 	if (r == 0)
 		r = receiver_new(&set->receiver, engine->slot, error, &engine->receiver);
 	if (r == 0)
 		r = serve_new(&set->serve, &engine_ops, engine, &engine->serve, error);
-	if (r == 0) {
-		struct agents_conf conf = set->agents;
-
-		/* A quiet poll is answered well within the lease that the answer renews. */
-		conf.hold_ns = (int64_t)set->policy.limits.lease_ms * CLK_MS / 3;
-		if (conf.hold_ns > HOLD_MAX)
-			conf.hold_ns = HOLD_MAX;
-		conf.switches = engine->fleet.keys;
-		conf.switch_count = engine->fleet.count;
-		r = agents_new(
-		    &conf, &engine_agents_events, engine, &engine->agents, error, sizeof error);
-	}
 	if (r < 0)
-		log_error("%s", error);
+		return r;
+	/* A quiet poll is answered well within the lease that the answer renews. */
+	conf.hold_ns = (int64_t)set->policy.limits.lease_ms * CLK_MS / 3;
+	if (conf.hold_ns > HOLD_MAX)
+		conf.hold_ns = HOLD_MAX;
+	conf.switches = engine->fleet.keys;
+	conf.switch_count = engine->fleet.count;
+	r = agents_new(
+	    &conf, &engine_agents_events, engine, &engine->agents, error, CONF_ERROR_MAX);
+	if (r == 0)
+		agents_freeze(engine->agents, decide_frozen(engine->decide));
 	return r;
 }
 
 static void
 close_rooms(struct engine *engine)
 {
+	engine_store_close(engine);
 	agents_free(&engine->agents);
 	serve_free(&engine->serve);
 	receiver_free(&engine->receiver);
@@ -275,17 +302,21 @@ engine_run(const char *path, bool debug)
 		free(engine);
 		return 1;
 	}
+	snprintf(error, sizeof error, "out of memory");
 	engine->path = path;
 	engine->debug = debug;
 	engine->started = clk_now();
 	log_init("controller", debug ? LOG_LEVEL_DEBUG : engine->settings->log_level);
 	block_signals();
-	r = open_rooms(engine);
+	r = open_brain(engine);
+	if (r == 0 && (r = open_doors(engine, error)) < 0)
+		log_error("%s", error);
 	if (r == 0) {
 		engine_own_addresses(engine);
 		r = make_loop(engine);
 	}
-	if (r == 0 && (r = feeds_start(engine->feeds)) == 0)
+	if (r == 0 && (r = store_start(engine->store)) == 0 &&
+	    (r = feeds_start(engine->feeds)) == 0)
 		r = receiver_start(engine->receiver);
 	if (r == 0) {
 		warn_of_buffer(engine);

@@ -244,6 +244,7 @@ engine_capture_extend(void *user, const struct serve_peer *peer, uint64_t id, ui
 
 	if (code != RESULT_OK)
 		return answer(id, code, reply);
+	engine_store_capture(engine, decide_find(engine->decide, id));
 	clk_format_duration(ns(for_ms), time);
 	serve_text(reply, "capture %" PRIu64 " runs for %s from now", id, time);
 	snprintf(number, sizeof number, "%" PRIu64, id);

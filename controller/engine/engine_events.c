@@ -11,12 +11,13 @@
 #include "controller/engine/engine_part.h"
 
 static void
-publish(struct engine *engine, json_t *object)
+publish(struct engine *engine, uint64_t capture, json_t *object)
 {
 	char *line = json_dumps(object, JSON_COMPACT | JSON_PRESERVE_ORDER);
 
 	if (line != NULL) {
 		(void)journal_add(engine->journal, line);
+		store_put_event(engine->store, clk_wall_ns(), capture, line);
 		serve_publish(engine->serve, line);
 	}
 	free(line);
@@ -49,7 +50,7 @@ engine_tell(struct engine *engine, const char *kind, ...)
 	while ((key = va_arg(args, const char *)) != NULL)
 		put(object, key, va_arg(args, const char *));
 	va_end(args);
-	publish(engine, object);
+	publish(engine, 0, object);
 }
 
 static void
@@ -97,10 +98,13 @@ void
 engine_event(void *user, struct instant now, const struct decide_event *event)
 {
 	struct engine *engine = user;
-	json_t *object = begin(event->kind);
 	char addr[ADDR_TEXT_MAX];
+	json_t *object;
 
 	(void)now;
+	if (engine->recalling)
+		return;
+	object = begin(event->kind);
 	if (event->capture != NULL)
 		put_capture(engine, object, event);
 	if (event->code != RESULT_OK)
@@ -116,5 +120,10 @@ engine_event(void *user, struct instant now, const struct decide_event *event)
 	if (event->who != NULL)
 		(void)json_object_set_new(object, "on", json_boolean(event->on));
 	log_event(event);
-	publish(engine, object);
+	publish(engine, event->capture != NULL ? event->capture->id : 0, object);
+	if (event->capture != NULL)
+		engine_store_capture(engine, event->capture);
+	else if (event->who != NULL && event->name == NULL ? strcmp(event->kind, "freeze") == 0
+							   : strcmp(event->kind, "release") == 0)
+		engine_store_stop(engine, event);
 }

@@ -97,6 +97,8 @@ take_sighting(void *user, const struct sighting *sighting)
 		if (id < FEEDS_MAX)
 			engine->feed_sightings[id]++;
 	}
+	if (sighting->entry_count > 0)
+		engine_store_sighting(engine, sighting);
 	decide_sighting(engine->decide, sighting, clk_now(), NULL);
 }
 

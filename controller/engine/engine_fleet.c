@@ -191,6 +191,7 @@ engine_agent_accept(void *user, const struct serve_peer *peer, const char *finge
 	r = engine_refit(engine, list, n + 1, clk_now());
 	if (r == 0) {
 		waiting_drop(&engine->waiting, w.key);
+		engine_store_agent(engine, &list[n], peer->name);
 		say_accepted(engine, &list[n], w.fingerprint, peer, reply);
 	}
 	free(list);
@@ -227,6 +228,7 @@ engine_agent_forget(
 	free(list);
 	if (r < 0)
 		return RESULT_INTERNAL;
+	store_forget_agent(engine->store, name);
 	log_notice("switch %s forgotten by %s", name, peer->name);
 	engine_tell(
 	    engine, "agent", "switch", name, "state", "forgotten", "who", peer->name, (char *)NULL);

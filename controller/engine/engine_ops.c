@@ -112,11 +112,13 @@ all_counters(struct engine *engine, const struct receiver_stats *r, const struct
 {
 	struct agents_drops drops;
 	struct serve_counts serve;
+	struct store_stats store;
 	int error;
 
 	receiver_stats_each(r, take_counter, reply);
 	agents_drops(engine->agents, &drops);
 	serve_get_counts(engine->serve, &serve);
+	store_stats(engine->store, &store);
 	const struct {
 		const char *name;
 		uint64_t value;
@@ -145,6 +147,11 @@ all_counters(struct engine *engine, const struct receiver_stats *r, const struct
 	    {"ctl_clients_dropped", serve.dropped_clients},
 	    {"ctl_events_lost", serve.events_lost},
 	    {"events_lost", journal_lost(engine->journal, &error)},
+	    {"store_written", store.written},
+	    {"store_dropped", store.dropped},
+	    {"store_pending", store.pending},
+	    {"store_failures", store.failures},
+	    {"store_degraded", store.degraded},
 	    {"feed_events_lost", engine->events_lost_feeds},
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)

@@ -15,6 +15,7 @@
 #include "controller/receive/receiver.h"
 #include "controller/serve/serve.h"
 #include "controller/settings/settings.h"
+#include "controller/store/store.h"
 
 /* Who stopped something, and why: shown by `status`, kept over restarts. */
 struct engine_stop {
@@ -40,6 +41,10 @@ struct engine {
 	struct agents *agents;
 	struct serve *serve;
 	struct journal *journal;
+	struct store *store;
+	uint64_t ticks;
+	bool recalling;    /* what is told now was told, in an earlier life */
+	unsigned restored; /* captures taken up from the store */
 
 	struct engine_stop frozen;  /* while decide_frozen */
 	bool feed_known[FEEDS_MAX]; /* decide/ was told the name */
@@ -91,6 +96,21 @@ enum result engine_agent_accept(void *user, const struct serve_peer *peer, const
     const char *name, struct serve_reply *reply);
 enum result engine_agent_forget(
     void *user, const struct serve_peer *peer, const char *name, struct serve_reply *reply);
+
+/* engine_store.c: what must outlive the process. Open, then the fleet, then (with a decider) load.
+ */
+int engine_store_open(struct engine *engine);
+int engine_store_fleet(struct engine *engine);
+void engine_store_load(struct engine *engine);
+void engine_store_capture(struct engine *engine, const struct decide_capture *capture);
+void engine_store_stop(struct engine *engine, const struct decide_event *event);
+void engine_store_agent(
+    struct engine *engine, const struct fleet_accepted *accepted, const char *who);
+void engine_store_sighting(struct engine *engine, const struct sighting *sighting);
+/* Captures that live, for their counters; with `fresh` everything. */
+void engine_store_all(struct engine *engine, bool fresh);
+void engine_store_news(struct engine *engine);
+void engine_store_close(struct engine *engine);
 
 /* engine_ops.c: the rest of what the control sockets ask. */
 extern const struct serve_ops engine_ops;

@@ -96,15 +96,21 @@ write_line(struct journal *j, const char *line)
 		j->lost++;
 }
 
+void
+journal_recall(struct journal *j, const char *line)
+{
+	char **slot = &j->lines[j->next++ % JOURNAL_LINES];
+
+	free(*slot);
+	*slot = strdup(line);
+}
+
 uint64_t
 journal_add(struct journal *j, const char *line)
 {
-	char **slot = &j->lines[j->next % JOURNAL_LINES];
-
 	write_line(j, line);
-	free(*slot);
-	*slot = strdup(line);
-	return j->next++;
+	journal_recall(j, line);
+	return j->next - 1;
 }
 
 uint64_t

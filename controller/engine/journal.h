@@ -21,6 +21,9 @@ void journal_free(struct journal **journal);
 /* Adds a line (without newline); its number. */
 uint64_t journal_add(struct journal *journal, const char *line);
 
+/* A line of an earlier life: kept in memory, not written to the file again. */
+void journal_recall(struct journal *journal, const char *line);
+
 /* The line of that number; NULL when it is gone or not there yet. */
 const char *journal_line(const struct journal *journal, uint64_t number);
 

@@ -60,7 +60,8 @@ write_conf()
 	END
 }
 write_conf ""
-tap "the controller starts" start_controller
+start_controller
+tap "the controller starts" ctl status || { fabric_logs; exit 1; }
 fabric_start /run/fs/agent.log sw "$build/finderscope-agent" -c /run/fs/leaf1.conf
 
 # A switch nobody knows: let in by its fingerprint, bound to its addresses.
@@ -95,7 +96,8 @@ tap_says "status says who and why" "by root.*change window" ctl status
 # The controller dies and comes back: capture, freeze and the accepted switch are there again.
 kill -KILL "$controller"
 wait "$controller" 2>/dev/null
-tap "the controller starts again" start_controller
+start_controller
+tap "the controller starts again" ctl status
 tap "the switch it had let in connects" fabric_wait 40 agent_is leaf1 connected
 tap "the capture goes on" fabric_wait 20 capture_is "$first" "in kernel"
 tap "its rules never went" rules_are 2
@@ -116,7 +118,8 @@ tap_says "and none comes" "released" ctl capture start 'host 10.1.0.2 and host 1
 kill -TERM "$controller"
 wait "$controller" 2>/dev/null
 tap "an orderly stop has status 0" test $? -eq 0
-tap "the controller starts a third time" start_controller
+start_controller
+tap "the controller starts a third time" ctl status
 tap "the switch connects" fabric_wait 40 agent_is leaf1 connected
 tap_says "it is released still" "released" ctl capture start 'host 10.1.0.2 and host 198.51.100.9' --on leaf1
 tap "lift it" ctl unrelease leaf1
@@ -136,10 +139,10 @@ tap "the allow-list is in force" fabric_wait 20 allowed
 tap_says "explain says so" "allow-listed" ctl explain 198.51.100.9 --with 10.1.0.2
 
 # Followed live.
-ip netns exec ctl timeout 10 "$build/finderscopectl" --socket /run/fs/controller.sock events --follow >/run/fs/followed 2>&1 &
+ip netns exec ctl timeout 60 "$build/finderscopectl" --socket /run/fs/controller.sock events --follow --count 3 >/run/fs/followed 2>&1 &
 follower=$!
 followed() { grep -q '"removing"' /run/fs/followed; }
-fabric_wait 10 test -s /run/fs/followed
+fabric_wait 20 test -s /run/fs/followed
 ctl capture stop "$third" >/dev/null
 tap "a follower sees the end as it comes" fabric_wait 10 followed
 kill $follower 2>/dev/null
