@@ -22,6 +22,8 @@ __extension__ typedef unsigned __int128 key;
 #define SIEVE_WORDS ((size_t)1 << 18)
 #define INDEX_SLOTS ((size_t)1 << 16)
 #define HUGE_PAGE ((size_t)2 << 20)
+#define DIGIT_BITS 8 /* four passes over 32 bits */
+#define DIGITS ((size_t)1 << DIGIT_BITS)
 
 /* An interval's value: the number of its set, and whether an allow entry silences it. */
 #define VALUE_ALLOWED UINT32_C(0x80000000)
@@ -231,6 +233,42 @@ sieve_new(void)
 	return sieve;
 }
 
+/*
+ * Sorts the rows: by the first 32 bits of their start digit by digit, then what shares them by
+ * comparison. -ENOMEM: nothing is sorted.
+ */
+static int
+rows_sort(struct row *rows, size_t count)
+{
+	struct row *other = malloc((count + 1) * sizeof *other), *from = rows, *to = other;
+
+	if (!other)
+		return -ENOMEM;
+	for (unsigned shift = 96; shift < 128; shift += DIGIT_BITS) {
+		size_t at[DIGITS] = {0}, sum = 0;
+
+		for (size_t i = 0; i < count; i++)
+			at[(size_t)(from[i].start >> shift) & (DIGITS - 1)]++;
+		for (size_t d = 0, n; d < DIGITS; d++, sum += n) {
+			n = at[d];
+			at[d] = sum;
+		}
+		for (size_t i = 0; i < count; i++)
+			to[at[(size_t)(from[i].start >> shift) & (DIGITS - 1)]++] = from[i];
+		to = from;
+		from = from == rows ? other : rows;
+	}
+	/* An even number of passes: they stand in `rows` again. */
+	free(other);
+	for (size_t i = 0, next; i < count; i = next) {
+		for (next = i + 1; next < count && rows[next].start >> 96 == rows[i].start >> 96;)
+			next++;
+		if (next - i > 1)
+			qsort(&rows[i], next - i, sizeof *rows, row_compare);
+	}
+	return 0;
+}
+
 /* Takes the rows, in any order, and makes the rest. */
 static int
 half_build(struct half *half, uint32_t family)
@@ -241,8 +279,8 @@ half_build(struct half *half, uint32_t family)
 
 	for (size_t i = 1; i < half->row_count && sorted; i++)
 		sorted = row_compare(&rows[i - 1], &rows[i]) <= 0;
-	if (!sorted)
-		qsort(rows, half->row_count, sizeof *rows, row_compare);
+	if (!sorted && rows_sort(rows, half->row_count) < 0)
+		return -ENOMEM;
 	for (size_t i = 0; i < half->row_count; i++)
 		if (kept == 0 || row_compare(&rows[kept - 1], &rows[i]) != 0)
 			rows[kept++] = rows[i];
