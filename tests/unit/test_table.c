@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "controller/feeds/format.h"
 #include "controller/match/table.h"
 
 static uint64_t
@@ -272,6 +273,73 @@ nothing_is_no_match(void **state)
 	table_free(&table);
 }
 
+/* The real lists' file, read; false with a word where it is missing. */
+static bool
+real_list(const char *name, uint16_t feed, struct table_entry **entries, size_t *count)
+{
+	const char *data = getenv("TEST_DATA");
+	char path[512], error[FORMAT_ERROR_MAX], *body;
+	struct format_list list;
+	size_t size;
+	FILE *file;
+
+	snprintf(path, sizeof path, "%s/blocklists/%s", data ? data : "../shared/data", name);
+	file = fopen(path, "rb");
+	if (!file) {
+		print_message("# no %s: set TEST_DATA\n", path);
+		return false;
+	}
+	body = malloc((size_t)16 << 20);
+	size = fread(body, 1, (size_t)16 << 20, file);
+	fclose(file);
+	assert_int_equal(format_read(FORMAT_AUTO, body, size, NULL, &list, error), 0);
+	*entries = realloc(*entries, (*count + list.count + 1) * sizeof **entries);
+	assert_non_null(*entries);
+	for (size_t i = 0; i < list.count; i++)
+		(*entries)[(*count)++] = (struct table_entry){.prefix = list.entries[i].prefix,
+		    .port = list.entries[i].port,
+		    .feed = feed,
+		    .line = list.entries[i].line};
+	format_list_done(&list);
+	free(body);
+	return true;
+}
+
+static void
+agrees_with_the_oracle_on_real_lists(void **state)
+{
+	static const char *const names[] = {"spamhaus-drop-2024.txt", "spamhaus-edrop-2024.txt",
+	    "spamhaus-dropv6-2024.txt", "firehol_level1-2020.netset", "dshield-2026.txt",
+	    "bitwire-outbound-networks.txt", "ipsum.txt", "country-all-ipv6.cidr"};
+	struct table_entry *entries = NULL;
+	struct table_stats stats;
+	struct table *table;
+	uint64_t seed = 4;
+	size_t count = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (!real_list(names[i], (uint16_t)i, &entries, &count)) {
+			free(entries);
+			skip();
+		}
+	/* As one says of the whole: an allow-list in between. */
+	for (size_t i = 0; i < count; i += 1000)
+		entries[i].allow = true;
+	assert_int_equal(table_new(entries, count, &table), 0);
+	table_stats(table, &stats);
+	assert_int_equal(stats.entries4 + stats.entries6, count);
+	/* Where something begins or ends, and anywhere. */
+	for (size_t i = 0; i < 60; i++) {
+		struct addr a = random_addr(&seed, i % 2 ? 4 : 6, 0);
+
+		check_edges(table, entries, count, &entries[rnd(&seed) % count].prefix);
+		check(table, entries, count, &a);
+	}
+	table_free(&table);
+	free(entries);
+}
+
 int
 main(void)
 {
@@ -280,6 +348,7 @@ main(void)
 	    cmocka_unit_test(survives_nasty_sets),
 	    cmocka_unit_test(allow_beats_a_longer_block),
 	    cmocka_unit_test(nothing_is_no_match),
+	    cmocka_unit_test(agrees_with_the_oracle_on_real_lists),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
