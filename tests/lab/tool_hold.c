@@ -5,12 +5,15 @@
  * drive it with this.
  *
  *     tool_hold keys                                       prints a secret key and its public key
- *     tool_hold [-n COUNT] [-p POLL_MS] [-i FIRST] URL SECRET_KEY_FILE AGENT_KEY LOCAL REMOTE
- *         ANALYSER LEASE_MS
+ *     tool_hold [-v] [-t TYPE] [-n COUNT] [-p POLL_MS] [-i FIRST] URL SECRET_KEY_FILE AGENT_KEY
+ * LOCAL REMOTE ANALYSER LEASE_MS
  *
  *     -n COUNT    so many conversations: the remote address counts up (1)
  *     -p POLL_MS  a quiet poll is held that long, and so often leases are renewed (the real 7 s)
  *     -i FIRST    number of the first capture (42)
+ *     -t TYPE     ERSPAN type (2)
+ *     -v          says more: "can …" of a hello, "switch …" of its own state, "host +|- …", "hosts
+ * anew"
  *
  * Prints a line for what it hears: "hello", "hold N packets N rules N code N TEXT", "gone".
  * SIGUSR1: wants nothing any more and goes on; SIGTERM: ends without a word to the switch.
@@ -34,6 +37,9 @@ struct hold_run {
 	uint32_t lease_ms;
 	enum hold last_hold;
 	uint64_t last_packets;
+	uint16_t last_code, last_switch_code;
+	char last_text[ORDER_TEXT_MAX], last_switch_text[ORDER_TEXT_MAX];
+	bool verbose;
 };
 
 static volatile sig_atomic_t let_go, ended;
@@ -48,13 +54,60 @@ on_signal(int number)
 }
 
 static void
+print_hello(const struct agent_hello *hello)
+{
+	printf("can backend %s target4 %s target6 %s rules %u destinations %u len4 %u len6 %u bps "
+	       "%llu "
+	       "asic \"%s\" system \"%s\" version %s name %s\n",
+	    agent_msg_backend_name(hello->backend), agent_msg_target_name(hello->target4),
+	    agent_msg_target_name(hello->target6), hello->rules_max, hello->destinations,
+	    hello->len4, hello->len6, (unsigned long long)hello->bps_max, hello->asic,
+	    hello->system, hello->version, hello->name);
+	printf("ports");
+	for (unsigned i = 0; i < hello->port_count; i++)
+		printf(" %s", hello->ports[i].name);
+	printf("\naddrs");
+	for (unsigned i = 0; i < hello->addr_count; i++) {
+		char text[ADDR_TEXT_MAX];
+
+		printf(" %s@%s", addr_format(&hello->addrs[i].addr, text), hello->addrs[i].iface);
+	}
+	printf("\n");
+}
+
+static void
+print_hosts(const struct agent_poll *poll)
+{
+	if (poll->all_hosts)
+		printf("hosts anew\n");
+	for (unsigned i = 0; i < poll->host_count; i++) {
+		const struct agent_host *host = &poll->hosts[i];
+		char text[ADDR_TEXT_MAX];
+
+		printf("host %c %s port %s vrf \"%s\" vlan %u vni %u\n", host->gone ? '-' : '+',
+		    addr_format(&host->addr, text), host->iface, host->vrf, host->vlan, host->vni);
+	}
+}
+
+static void
+print_switch(struct hold_run *run, const struct agent_poll *poll)
+{
+	if (poll->code == run->last_switch_code && strcmp(poll->text, run->last_switch_text) == 0)
+		return;
+	run->last_switch_code = poll->code;
+	memcpy(run->last_switch_text, poll->text, sizeof poll->text);
+	printf("switch code %u %s\n", poll->code, poll->text);
+}
+
+static void
 on_hello(void *user, size_t id, const struct agent_hello *hello, bool again)
 {
 	struct hold_run *run = user;
 
-	(void)hello;
 	(void)again;
 	printf("hello\n");
+	if (run->verbose)
+		print_hello(hello);
 	agents_want(
 	    run->agents, id, run->orders, let_go ? 0 : run->count, run->lease_ms, clk_now());
 }
@@ -65,12 +118,19 @@ on_report(void *user, size_t id, const struct agent_poll *poll)
 	struct hold_run *run = user;
 
 	(void)id;
+	if (run->verbose) {
+		print_hosts(poll);
+		print_switch(run, poll);
+	}
 	for (unsigned i = 0; i < poll->holding_count; i++) {
 		const struct holding *holding = &poll->holdings[i];
 
-		if (holding->hold == run->last_hold && holding->packets == run->last_packets)
+		if (holding->hold == run->last_hold && holding->packets == run->last_packets &&
+		    holding->code == run->last_code && strcmp(holding->text, run->last_text) == 0)
 			continue;
 		run->last_hold = holding->hold;
+		run->last_code = holding->code;
+		memcpy(run->last_text, holding->text, sizeof holding->text);
 		run->last_packets = holding->packets;
 		printf("hold %d packets %llu rules %u code %u %s\n", (int)holding->hold,
 		    (unsigned long long)holding->packets, holding->rules, holding->code,
@@ -139,7 +199,6 @@ take_words(char **words, struct hold_run *run, struct agents_conf *conf, struct 
 	conf->switch_count = 1;
 	run->orders[0].filter = filter_hosts(&local, &remote);
 	run->orders[0].analyser.session = 7;
-	run->orders[0].analyser.erspan_type = 2;
 	run->orders[0].analyser.ttl = 9;
 	multiply(run);
 	run->lease_ms = (uint32_t)strtoul(words[6], NULL, 10);
@@ -173,8 +232,15 @@ take_options(int argc, char **argv, struct hold_run *run, struct agents_conf *co
 
 	run->count = 1;
 	run->orders[0].capture = 42;
-	while ((c = getopt(argc, argv, "n:p:i:")) != -1)
+	run->orders[0].analyser.erspan_type = 2;
+	while ((c = getopt(argc, argv, "vt:n:p:i:")) != -1)
 		switch (c) {
+		case 'v':
+			run->verbose = true;
+			break;
+		case 't':
+			run->orders[0].analyser.erspan_type = (uint8_t)strtoul(optarg, NULL, 10);
+			break;
 		case 'n':
 			run->count = strtoul(optarg, NULL, 10);
 			break;
@@ -209,9 +275,10 @@ main(int argc, char **argv)
 		return print_keys();
 	int words = take_options(argc, argv, &run, &conf);
 	if (words < 0 || argc - words != 7) {
-		fprintf(stderr, "usage: tool_hold keys\n"
-				"       tool_hold [-n COUNT] [-p POLL_MS] [-i FIRST] URL "
-				"SECRET_KEY_FILE AGENT_KEY LOCAL REMOTE ANALYSER LEASE_MS\n");
+		fprintf(stderr,
+		    "usage: tool_hold keys\n"
+		    "       tool_hold [-v] [-t TYPE] [-n COUNT] [-p POLL_MS] [-i FIRST] URL "
+		    "SECRET_KEY_FILE AGENT_KEY LOCAL REMOTE ANALYSER LEASE_MS\n");
 		return 2;
 	}
 	if (take_words(argv + words, &run, &conf, &who))
