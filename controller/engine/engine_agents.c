@@ -51,8 +51,8 @@ on_report(void *user, size_t id, const struct agent_poll *poll)
 	for (size_t i = 0; i < poll->host_count; i++) {
 		const struct agent_host *host = &poll->hosts[i];
 
-		hosts[i] = (struct decide_host){
-		    .addr = host->addr, .gone = host->gone, .vni = host->vni};
+		hosts[i] =
+		    (struct decide_host){.addr = host->addr, .gone = host->gone, .vni = host->vni};
 		memcpy(hosts[i].vrf, host->vrf, sizeof hosts[i].vrf);
 	}
 	if (poll->all_hosts || poll->host_count > 0)

@@ -46,8 +46,9 @@ struct engine {
 	bool recalling;    /* what is told now was told, in an earlier life */
 	unsigned restored; /* captures taken up from the store */
 
-	struct engine_stop frozen;  /* while decide_frozen */
-	bool feed_known[FEEDS_MAX]; /* decide/ was told the name */
+	struct engine_stop frozen;      /* while decide_frozen */
+	char feed_name[FEEDS_NAME_MAX]; /* the last that was looked up */
+	bool feed_known[FEEDS_MAX];     /* decide/ was told the name */
 	uint64_t feed_sightings[FEEDS_MAX];
 	uint64_t events_lost_feeds; /* by the feed thread's queue */
 	struct order orders[AGENTS_ORDERS_MAX];
