@@ -147,6 +147,9 @@ take_status(void *user, enum ctl_row kind, const void *row)
 	} else if (kind == CTL_ROW_COUNTER) {
 		json_object_set_new(
 		    status->counters, counter->name, json_integer((json_int_t)counter->value));
+		/* For people, what happened; a program gets all of them. */
+		if (counter->value == 0)
+			return 0;
 		snprintf(number, sizeof number, "%" PRIu64, counter->value);
 		(void)text_table_column(status->more, counter->name, true);
 		(void)text_table_cell(status->more, number, TEXT_TABLE_PLAIN);
