@@ -6,6 +6,7 @@
 # make bench      figures, as text and build/bench.json
 # make fuzz       the fuzz targets, build/fuzz/ (clang); make fuzz-run gives each FUZZ_SECONDS
 # make deps       installs the Debian packages that the above need
+# make check-system   the packages under a real systemd, in a container (root; some four minutes)
 # make install    into $(DESTDIR)$(prefix)
 # make deb        Debian packages in build/deb
 #
@@ -73,7 +74,7 @@ LAB_TOOLS  := $(patsubst tests/lab/%.c,$(BUILD)/tests/%,$(wildcard tests/lab/too
 BENCHES    := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(SRC_BENCH))
 FUZZERS    := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(SRC_FUZZ))
 
-.PHONY: all deps demo check check-run tests bench fuzz fuzz-run install deb clean
+.PHONY: all deps demo check check-run check-system tests bench fuzz fuzz-run install deb clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -136,6 +137,9 @@ check: deps
 	@$(MAKE) --no-print-directory check-run
 check-run:
 	@TEST_DATA=$(TEST_DATA) tests/run $(TOP)
+
+check-system: deps
+	@tests/fresh/system $(TOP)
 
 bench: deps
 	@$(MAKE) --no-print-directory -j$(NPROC) all $(BENCHES)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -223,6 +224,10 @@ main(int argc, char **argv)
 		printf("%s", w.help ? usage : "finderscope-agent " FINDERSCOPE_VERSION "\n");
 		return 0;
 	}
+	/* Each is executed from /proc/self/exe, and would go by the name of "exe". */
+	if (w.role)
+		(void)prctl(PR_SET_NAME,
+		    strcmp(w.role, "rules") == 0 ? "fs-agent-rules" : "fs-agent-mirror");
 	if (w.role && strcmp(w.role, "rules") == 0) {
 		log_init("rules", (enum log_level)w.level);
 		return rules_main();

@@ -115,6 +115,19 @@ on_end(sd_event_source *source, const struct signalfd_siginfo *info, void *user)
 	return sd_event_exit(engine->loop, 0);
 }
 
+/* logrotate has moved the file of events away. */
+static int
+on_rotated(sd_event_source *source, const struct signalfd_siginfo *info, void *user)
+{
+	struct engine *engine = user;
+	const char *path = engine->settings->event_file;
+
+	(void)source;
+	(void)info;
+	journal_reopen(engine->journal, path != NULL ? path : "");
+	return 0;
+}
+
 static int
 on_hangup(sd_event_source *source, const struct signalfd_siginfo *info, void *user)
 {
@@ -180,6 +193,7 @@ make_loop(struct engine *engine)
 	    (r = add_signal(engine, SIGTERM, on_end)) < 0 ||
 	    (r = add_signal(engine, SIGINT, on_end)) < 0 ||
 	    (r = add_signal(engine, SIGHUP, on_hangup)) < 0 ||
+	    (r = add_signal(engine, SIGUSR1, on_rotated)) < 0 ||
 	    (r = add_fd(engine, serve_fd(engine->serve), on_serve, 0)) < 0 ||
 	    (r = add_fd(engine, agents_fd(engine->agents), on_agents, 0)) < 0 ||
 	    (r = add_fd(engine, feeds_fd(engine->feeds), on_feeds, 5)) < 0 ||
@@ -286,6 +300,7 @@ block_signals(void)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR1);
 	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
 }

@@ -85,8 +85,7 @@ give_to(const char *path, const char *name, mode_t mode, char error[CTL_TEXT_MAX
 			    name, name);
 			return -ENOENT;
 		}
-		/* Whoever may not give it away keeps it. */
-		if (chown(path, (uid_t)-1, group.gr_gid) < 0 && errno != EPERM)
+		if (chown(path, (uid_t)-1, group.gr_gid) < 0)
 			return complain(error, -errno, path, "chown");
 	}
 	return chmod(path, mode) < 0 ? complain(error, -errno, path, "chmod") : 0;
