@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * finderscope-controller: the words of its command line. Without a word it runs; `decode` reads
- * recordings.
+ * recordings, `replay` decides on them.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -10,12 +10,14 @@
 #include "common/base/keys.h"
 #include "common/base/log.h"
 #include "controller/engine/engine.h"
+#include "controller/engine/replay.h"
 #include "controller/receive/decode_cmd.h"
 #include "controller/settings/settings.h"
 
 static const char usage[] =
     "usage: finderscope-controller [-c FILE] [-n] [-v] [--debug]\n"
     "       finderscope-controller decode [--stats] FILE...\n"
+    "       finderscope-controller replay [-c FILE] [--summary] FILE...\n"
     "\n"
     "  -c, --config FILE  read FILE instead of " SETTINGS_PATH "\n"
     "  -n                 read the configuration, say whether it is good, and end\n"
@@ -108,6 +110,8 @@ main(int argc, char *argv[])
 
 	if (argc > 1 && strcmp(argv[1], "decode") == 0)
 		return decode_cmd_main(argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[1], "replay") == 0)
+		return replay_main(argc - 1, argv + 1);
 	if (!read_words(argc, argv, &words))
 		return 2;
 	if (words.help) {

@@ -79,6 +79,13 @@ int feeds_new(const struct feeds_conf *conf, struct slot *slot, struct feeds **r
  */
 int feeds_start(struct feeds *feeds);
 
+/*
+ * In place of feeds_start, once, for who only looks (a replay): reads files and the last good copies
+ * of all else, publishes, and is done; no thread, no network, nothing written. What could not be
+ * read is among the events. 0 or -ENOMEM.
+ */
+int feeds_load(struct feeds *feeds);
+
 /* Ends the thread (an open transfer is cut) and frees all but the slot and what it holds. NULL is
  * fine. */
 void feeds_free(struct feeds **feeds);

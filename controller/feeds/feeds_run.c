@@ -464,6 +464,33 @@ reload(struct feeds *feeds, struct feeds_setup *setup)
 	feeds_build_publish(feeds);
 }
 
+int
+feeds_load(struct feeds *feeds)
+{
+	struct feeds_setup *setup = feeds->next;
+	char *cache_dir = setup->cache_dir;
+	int r;
+
+	feeds->next = NULL;
+	feeds->random = 1;
+	r = configure(feeds, setup);
+	if (r < 0) {
+		feeds_setup_free(&setup);
+		return r;
+	}
+	for (size_t i = 0; i < feeds->feed_count; i++)
+		if (!is_file(feeds->feeds[i]))
+			feeds_take_cached(feeds, feeds->feeds[i]);
+	/* Nothing is kept: whoever only looks leaves no trace. */
+	setup->cache_dir = NULL;
+	for (size_t i = 0; i < feeds->feed_count; i++)
+		if (is_file(feeds->feeds[i]))
+			read_file(feeds, feeds->feeds[i]);
+	setup->cache_dir = cache_dir;
+	feeds_build_publish(feeds);
+	return feeds->dirty ? -ENOMEM : 0;
+}
+
 /* ---- the loop ---- */
 
 static void
