@@ -55,7 +55,7 @@ SRC_CONTROLLER := $(call sources,controller/receive controller/match controller/
 SRC_CTL        := $(call sources,controller/ctl)
 SRC_UNIT       := $(wildcard tests/unit/test_*.c)
 SRC_LAB        := $(wildcard tests/lab/lab_*.c)
-SRC_SUPPORT    := $(wildcard tests/support/*.c)
+SRC_SUPPORT    := $(wildcard tests/support/*.c) $(filter-out tests/bench/bench_%,$(wildcard tests/bench/*.c))
 SRC_BENCH      := $(wildcard tests/bench/bench_*.c)
 SRC_FUZZ       := $(wildcard tests/fuzz/fuzz_*.c)
 
