@@ -10,6 +10,7 @@
  */
 #include "controller/match/table.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,7 @@ struct row {
 
 struct half {
 	uint64_t *sieve;
+	uint8_t *shade;
 	uint32_t *index; /* INDEX_SLOTS + 1 */
 	uint16_t *low;   /* IPv4: bits 16..31 of each interval's start */
 	key *pos;        /* IPv6: each interval's start */
@@ -51,7 +53,7 @@ struct half {
 };
 
 struct table {
-	struct table_sieve sieve; /* first: table.h reads it there */
+	struct table_head head; /* first: table.h reads it there */
 	struct half v4, v6;
 };
 
@@ -192,6 +194,20 @@ sieve_fill(uint64_t *sieve, uint32_t first, uint32_t last)
 	sieve[b] |= tail;
 }
 
+/* Of an interval that matches: the /16s that lie in it whole, and those that it shares. */
+static void
+shade_fill(uint8_t *shade, key start, key end)
+{
+	uint32_t first = (uint32_t)(start >> 112), last = (uint32_t)(end >> 112);
+
+	for (uint32_t slot = first; slot <= last; slot++) {
+		bool whole = (slot > first || start << 16 == 0) &&
+			     (slot < last || end << 16 == KEY_MAX << 16);
+
+		shade[htobe16((uint16_t)slot)] = whole ? TABLE_ALL : TABLE_SOME;
+	}
+}
+
 static void
 half_index(struct half *half)
 {
@@ -202,9 +218,11 @@ half_index(struct half *half)
 
 		for (; slot <= (size_t)(half->pos[i] >> 112); slot++)
 			half->index[slot] = (uint32_t)i;
-		if (value_matches(half->value[i]))
+		if (value_matches(half->value[i])) {
 			sieve_fill(
 			    half->sieve, (uint32_t)(half->pos[i] >> 104), (uint32_t)(end >> 104));
+			shade_fill(half->shade, half->pos[i], end);
+		}
 	}
 	for (; slot <= INDEX_SLOTS; slot++)
 		half->index[slot] = (uint32_t)half->intervals;
@@ -288,10 +306,11 @@ half_build(struct half *half, uint32_t family)
 	if (kept > 0)
 		half->rows = trim(rows, kept * sizeof *rows);
 	half->sieve = sieve_new();
+	half->shade = calloc(INDEX_SLOTS, sizeof *half->shade);
 	half->index = malloc((INDEX_SLOTS + 1) * sizeof *half->index);
 	half->pos = malloc((2 * kept + 1) * sizeof *half->pos);
 	half->value = malloc((2 * kept + 1) * sizeof *half->value);
-	if (!half->sieve || !half->index || !half->pos || !half->value)
+	if (!half->sieve || !half->shade || !half->index || !half->pos || !half->value)
 		return -ENOMEM;
 	sweep_run(half, family);
 	half_index(half);
@@ -313,6 +332,7 @@ static void
 half_done(struct half *half)
 {
 	free(half->sieve);
+	free(half->shade);
 	free(half->index);
 	free(half->low);
 	free(half->pos);
@@ -364,7 +384,8 @@ table_new(const struct table_entry *entries, size_t count, struct table **ret_ta
 		table_free(&table);
 		return r;
 	}
-	table->sieve = (struct table_sieve){table->v4.sieve, table->v6.sieve};
+	table->head = (struct table_head){
+	    {table->v4.sieve, table->v6.sieve}, {table->v4.shade, table->v6.shade}};
 	*ret_table = table;
 	return 0;
 }
@@ -493,7 +514,8 @@ table_set(const struct table *table, uint32_t set, struct table_entry *entries, 
 static size_t
 half_bytes(const struct half *half)
 {
-	return SIEVE_WORDS * sizeof *half->sieve + (INDEX_SLOTS + 1) * sizeof *half->index +
+	return SIEVE_WORDS * sizeof *half->sieve + INDEX_SLOTS * sizeof *half->shade +
+	       (INDEX_SLOTS + 1) * sizeof *half->index +
 	       half->intervals *
 		   ((half->low ? sizeof *half->low : sizeof *half->pos) + sizeof *half->value) +
 	       half->row_count * sizeof *half->rows;

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "common/base/addr.h"
 
@@ -43,6 +44,14 @@ void table_free(struct table **table);
  */
 static inline uint32_t table_find4(const struct table *table, uint32_t addr);
 static inline uint32_t table_find6(const struct table *table, const uint8_t addr[16]);
+/*
+ * For tables of few wide prefixes, asked for each address that passes: TABLE_NONE, TABLE_ALL, or
+ * TABLE_SOME when the /16 does not tell and table_find must be asked. Bytes in network order.
+ */
+static inline unsigned table_shade(const struct table *table, bool v6, const uint8_t *addr);
+#define TABLE_NONE 0u
+#define TABLE_ALL 1u
+#define TABLE_SOME 2u
 uint32_t table_find(const struct table *table, const struct addr *addr);
 
 /*
@@ -66,32 +75,54 @@ struct table_stats {
 void table_stats(const struct table *table, struct table_stats *ret_stats);
 
 /*
- * The head of every table, seen by the inlined look-ups alone: a bit for each /24 (IPv4, IPv6),
- * clear when nothing in it matches. Nearly every look-up ends at it, without so much as a call.
+ * The head of every table, seen by the inlined look-ups alone, IPv4 first, IPv6 second. The sieve:
+ * a bit for each /24, clear when nothing in it matches; nearly every look-up ends at it, without so
+ * much as a call. The shades: a byte for each /16, by its two bytes as they lie in memory.
  */
-struct table_sieve {
-	const uint64_t *v4, *v6;
+struct table_head {
+	const uint64_t *sieve[2];
+	const uint8_t *shade[2];
 };
+
+static inline const struct table_head *
+table_head(const struct table *table)
+{
+	return (const struct table_head *)(const void *)table;
+}
 
 /* What the look-ups below do when the bit is set; not called otherwise. */
 uint32_t table_past4(const struct table *table, uint32_t addr);
 uint32_t table_past6(const struct table *table, const uint8_t addr[16]);
 
+/* The sieve's bit for the upper 32 bits of an address, host order: 0 is a miss, 1 says that
+ * table_past4 or table_past6 is to be asked. */
+static inline uint32_t
+table_maybe(const struct table *table, bool v6, uint32_t top)
+{
+	return (uint32_t)(table_head(table)->sieve[v6][top >> 14] >> (top >> 8 & 63)) & 1;
+}
+
 static inline uint32_t
 table_find4(const struct table *table, uint32_t addr)
 {
-	const struct table_sieve *sieve = (const struct table_sieve *)(const void *)table;
-
-	return sieve->v4[addr >> 14] >> (addr >> 8 & 63) & 1 ? table_past4(table, addr) : 0;
+	return table_maybe(table, false, addr) ? table_past4(table, addr) : 0;
 }
 
 static inline uint32_t
 table_find6(const struct table *table, const uint8_t addr[16])
 {
-	const struct table_sieve *sieve = (const struct table_sieve *)(const void *)table;
-	uint32_t top = (uint32_t)addr[0] << 16 | (uint32_t)addr[1] << 8 | addr[2];
+	uint32_t top = (uint32_t)addr[0] << 24 | (uint32_t)addr[1] << 16 | (uint32_t)addr[2] << 8;
 
-	return sieve->v6[top >> 6] >> (top & 63) & 1 ? table_past6(table, addr) : 0;
+	return table_maybe(table, true, top) ? table_past6(table, addr) : 0;
+}
+
+static inline unsigned
+table_shade(const struct table *table, bool v6, const uint8_t *addr)
+{
+	uint16_t top;
+
+	memcpy(&top, addr, sizeof top);
+	return table_head(table)->shade[v6][top];
 }
 
 #endif

@@ -8,10 +8,12 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define LINE 64
+#define HUGE_PAGE ((size_t)2 << 20)
 #define ROW_WAYS 8
-#define SOURCE_WAYS 4
+#define SOURCE_WAYS 4 /* two bits of a hash say which is looked at first */
 #define SOURCES_PER_ROW 4
 #define SILENT_LONG (3600 * CLK_S)
 /* A datagram this far back in sequence or time is no late one: the exporter began anew. */
@@ -33,30 +35,39 @@ struct exporters_entry {
 	struct exporters_row row;
 };
 
-struct source {
-	uint32_t entry, generation; /* generation 0: free */
-	uint32_t type, index;
-	uint32_t sequence, drops;
-	uint64_t turn; /* of the last use, for eviction */
+/*
+ * A set of sources fills a cache line. What names one is the hash of the exporter, its generation
+ * and the source's id: 32 bits of it, so that in four billion a neighbour may be taken for it,
+ * which costs a wrong count.
+ */
+struct sources {
+	_Alignas(LINE) uint32_t tag[SOURCE_WAYS]; /* 0: free */
+	uint32_t sequence[SOURCE_WAYS], drops[SOURCE_WAYS];
+	uint32_t turn[SOURCE_WAYS]; /* of the last use, for eviction */
 };
 
 struct exporters {
 	struct exporters_entry *entries;
 	uint64_t *tags; /* of the entries: what a set is searched by; 0 is free */
-	struct source *sources;
+	struct sources *sources;
 	uint32_t set_mask, source_mask;
-	uint64_t seed, turn;
-	uint32_t generations;
+	uint64_t seed;
+	uint32_t turn, generations;
 	_Atomic uint64_t count, evicted;
 };
 
 static void *
 lines_new(size_t count, size_t size)
 {
-	size_t bytes = (count * size + LINE - 1) / LINE * LINE;
-	void *memory = aligned_alloc(LINE, bytes);
-	if (memory != NULL)
-		memset(memory, 0, bytes);
+	size_t unit = count * size < HUGE_PAGE ? LINE : HUGE_PAGE;
+	size_t bytes = (count * size + unit - 1) / unit * unit;
+	void *memory = aligned_alloc(unit, bytes);
+	if (memory == NULL)
+		return NULL;
+	/* Hit at random all over: on huge pages, where there are some, that costs no page walks. */
+	if (unit == HUGE_PAGE)
+		(void)madvise(memory, bytes, MADV_HUGEPAGE);
+	memset(memory, 0, bytes);
 	return memory;
 }
 
@@ -74,7 +85,7 @@ exporters_new(unsigned rows, uint64_t seed, struct exporters **ret_exporters)
 		return -ENOMEM;
 	exporters->entries = lines_new((size_t)sets * ROW_WAYS, sizeof *exporters->entries);
 	exporters->tags = lines_new((size_t)sets * ROW_WAYS, sizeof *exporters->tags);
-	exporters->sources = lines_new((size_t)source_sets * SOURCE_WAYS, sizeof(struct source));
+	exporters->sources = lines_new(source_sets, sizeof *exporters->sources);
 	if (exporters->entries == NULL || exporters->tags == NULL || exporters->sources == NULL) {
 		exporters_free(&exporters);
 		return -ENOMEM;
@@ -128,12 +139,27 @@ entry_open(struct exporters_entry *entry)
 	atomic_thread_fence(memory_order_release);
 }
 
+static inline uint32_t
+set_of(const struct exporters *exporters, uint64_t hash)
+{
+	return ((uint32_t)hash & exporters->set_mask) * ROW_WAYS;
+}
+
+/* The way of a set in which an entry is put when it is free, so that it is mostly found there at
+ * once. */
+static inline uint32_t
+way_of(uint64_t hash)
+{
+	return (uint32_t)(hash >> 32) % ROW_WAYS;
+}
+
 static struct exporters_entry *
-entry_take(struct exporters *exporters, uint32_t base, struct instant now)
+entry_take(struct exporters *exporters, uint32_t base, uint64_t hash, struct instant now)
 {
 	uint32_t worst = base;
 	uint64_t worst_score = UINT64_MAX;
-	for (uint32_t i = base; i < base + ROW_WAYS; i++) {
+	for (uint32_t n = 0; n < ROW_WAYS; n++) {
+		uint32_t i = base + (way_of(hash) + n) % ROW_WAYS;
 		const struct exporters_row *row = &exporters->entries[i].row;
 		if (exporters->tags[i] == 0) {
 			atomic_fetch_add_explicit(&exporters->count, 1, memory_order_relaxed);
@@ -213,28 +239,45 @@ follow(struct exporters *exporters, struct exporters_entry *entry, uint32_t sequ
 	row->uptime_ms = uptime_ms;
 }
 
-struct exporters_entry *
-exporters_datagram(struct exporters *exporters, const struct addr *agent, uint32_t sub_agent,
-    const struct addr *from, uint32_t sequence, uint32_t uptime_ms, size_t bytes,
-    struct instant now)
+uint64_t
+exporters_key(const struct exporters *exporters, const struct addr *agent, uint32_t sub_agent)
 {
 	uint64_t hash = hash_agent(exporters, agent, sub_agent);
-	uint32_t base = ((uint32_t)hash & exporters->set_mask) * ROW_WAYS;
-	struct exporters_entry *entry = NULL;
-	for (uint32_t i = base; i < base + ROW_WAYS; i++) {
-		const struct exporters_row *row = &exporters->entries[i].row;
-		if (exporters->tags[i] == hash && row->sub_agent == sub_agent &&
-		    addr_equal(&row->agent, agent)) {
-			entry = &exporters->entries[i];
-			break;
-		}
+	uint32_t base = set_of(exporters, hash);
+	const char *row = (const char *)&exporters->entries[base + way_of(hash)];
+	__builtin_prefetch(&exporters->tags[base]);
+	for (size_t at = 0; at < sizeof(struct exporters_entry); at += LINE)
+		__builtin_prefetch(row + at);
+	return hash;
+}
+
+static struct exporters_entry *
+entry_find(struct exporters *exporters, uint32_t base, uint64_t hash, const struct addr *agent,
+    uint32_t sub_agent)
+{
+	for (uint32_t way = way_of(hash), n = 0; n < ROW_WAYS; n++, way = (way + 1) % ROW_WAYS) {
+		if (exporters->tags[base + way] != hash)
+			continue;
+		const struct exporters_row *row = &exporters->entries[base + way].row;
+		if (row->sub_agent == sub_agent && memcmp(&row->agent, agent, sizeof *agent) == 0)
+			return &exporters->entries[base + way];
 	}
+	return NULL;
+}
+
+struct exporters_entry *
+exporters_datagram(struct exporters *exporters, uint64_t hash, const struct addr *agent,
+    uint32_t sub_agent, const struct addr *from, uint32_t sequence, uint32_t uptime_ms,
+    size_t bytes, struct instant now)
+{
+	uint32_t base = set_of(exporters, hash);
+	struct exporters_entry *entry = entry_find(exporters, base, hash, agent, sub_agent);
 	if (entry != NULL) {
 		entry_open(entry);
 		entry->again = false;
 		follow(exporters, entry, sequence, uptime_ms);
 	} else {
-		entry = entry_take(exporters, base, now);
+		entry = entry_take(exporters, base, hash, now);
 		entry_open(entry);
 		exporters->tags[entry->number] = hash;
 		memset(&entry->row, 0, sizeof entry->row);
@@ -256,64 +299,78 @@ exporters_datagram(struct exporters *exporters, const struct addr *agent, uint32
 	return entry;
 }
 
-static struct source *
-source_take(struct source *set)
+/* The way of a set that holds the tag, else one that is free or has not been used for longest. */
+static unsigned
+source_take(struct sources *set, unsigned first, uint32_t tag, uint32_t turn)
 {
-	struct source *oldest = set;
-	for (unsigned i = 0; i < SOURCE_WAYS; i++) {
-		if (set[i].generation == 0)
-			return &set[i];
-		if (set[i].turn < oldest->turn)
-			oldest = &set[i];
+	unsigned oldest = first;
+	for (unsigned n = 0; n < SOURCE_WAYS; n++) {
+		if (set->tag[n] == tag)
+			return n;
+	}
+	for (unsigned n = 0; n < SOURCE_WAYS; n++) {
+		unsigned way = (first + n) % SOURCE_WAYS;
+		if (set->tag[way] == 0)
+			return way;
+		if (turn - set->turn[way] > turn - set->turn[oldest])
+			oldest = way;
 	}
 	return oldest;
 }
 
-void
-exporters_sample(struct exporters *exporters, struct exporters_entry *entry, uint32_t source_type,
-    uint32_t source_index, uint32_t sequence, uint32_t sampling_rate, uint32_t drops)
+/* One that is not simply the next: behind a gap, or late, or of a source that was unknown. */
+static void
+source_follow(struct exporters_row *row, struct sources *set, unsigned way, uint32_t tag,
+    const struct exporters_sample *sample)
 {
-	struct exporters_row *row = &entry->row;
-	row->sampling_rate = sampling_rate;
-	if (entry->again)
-		return;
-	uint64_t id = (uint64_t)source_type << 32 | source_index;
-	uint64_t hash =
-	    mix(id + exporters->seed, (uint64_t)entry->number << 32 | entry->generation);
-	struct source *set =
-	    exporters->sources + (size_t)((uint32_t)hash & exporters->source_mask) * SOURCE_WAYS;
-	exporters->turn++;
-	for (unsigned i = 0; i < SOURCE_WAYS; i++) {
-		struct source *source = &set[i];
-		if (source->index != source_index || source->type != source_type ||
-		    source->entry != entry->number || source->generation != entry->generation)
-			continue;
-		uint32_t step = sequence - source->sequence, dropped = drops - source->drops;
-		source->turn = exporters->turn;
-		if ((int32_t)step > 0) {
-			if (step < SOURCE_GAP_MAX)
-				row->samples_lost += step - 1;
-			if (dropped < SOURCE_GAP_MAX)
-				row->declared_drops += dropped;
-		} else if ((int32_t)step > -SOURCE_WINDOW) {
-			/* It came late, and was counted as lost. */
-			if (step != 0 && row->samples_lost > 0)
-				row->samples_lost--;
-			return;
-		}
-		source->sequence = sequence;
-		source->drops = drops;
+	uint32_t step = sample->sequence - set->sequence[way];
+	uint32_t dropped = sample->drops - set->drops[way];
+	if (set->tag[way] != tag) {
+		set->tag[way] = tag;
+	} else if ((int32_t)step > 0) {
+		if (step < SOURCE_GAP_MAX)
+			row->samples_lost += step - 1;
+		if (dropped < SOURCE_GAP_MAX)
+			row->declared_drops += dropped;
+	} else if ((int32_t)step > -SOURCE_WINDOW) {
+		/* It came late, and was counted as lost. */
+		if (step != 0 && row->samples_lost > 0)
+			row->samples_lost--;
 		return;
 	}
-	*source_take(set) = (struct source){
-	    .entry = entry->number,
-	    .generation = entry->generation,
-	    .type = source_type,
-	    .index = source_index,
-	    .sequence = sequence,
-	    .drops = drops,
-	    .turn = exporters->turn,
-	};
+	set->sequence[way] = sample->sequence;
+	set->drops[way] = sample->drops;
+}
+
+void
+exporters_samples(struct exporters *exporters, struct exporters_entry *entry,
+    const struct exporters_sample *samples, size_t count, uint32_t sampling_rate)
+{
+	if (count == 0)
+		return;
+	entry->row.sampling_rate = sampling_rate;
+	if (entry->again)
+		return;
+	uint64_t key = exporters->tags[entry->number];
+	uint32_t salt = entry->generation * UINT32_C(0x9e3779b1), mask = exporters->source_mask;
+	uint32_t turn = ++exporters->turn;
+	struct sources *sets = exporters->sources;
+	for (size_t n = 0; n < count; n++) {
+		uint64_t hash = mix(key, samples[n].source);
+		uint32_t tag = ((uint32_t)(hash >> 32) ^ salt) | 1;
+		struct sources *set = &sets[(uint32_t)hash & mask];
+		unsigned way = (unsigned)(hash >> 62);
+		if (__builtin_expect(set->tag[way] != tag, 0))
+			way = source_take(set, way, tag, turn);
+		set->turn[way] = turn;
+		if (__builtin_expect(set->tag[way] == tag &&
+					 samples[n].sequence - set->sequence[way] == 1 &&
+					 samples[n].drops == set->drops[way],
+			1))
+			set->sequence[way] = samples[n].sequence;
+		else
+			source_follow(&entry->row, set, way, tag, &samples[n]);
+	}
 }
 
 void
@@ -325,13 +382,6 @@ exporters_close(
 	entry->row.sightings += sightings;
 	unsigned version = atomic_load_explicit(&entry->version, memory_order_relaxed);
 	atomic_store_explicit(&entry->version, version + 1, memory_order_release);
-}
-
-void
-exporters_prefetch(const struct exporters *exporters, const struct addr *agent, uint32_t sub_agent)
-{
-	uint64_t hash = hash_agent(exporters, agent, sub_agent);
-	__builtin_prefetch(&exporters->tags[((uint32_t)hash & exporters->set_mask) * ROW_WAYS]);
 }
 
 /* False: it changed meanwhile, or was never used. */
@@ -384,5 +434,5 @@ exporters_bytes(const struct exporters *exporters)
 {
 	size_t rows = ((size_t)exporters->set_mask + 1) * ROW_WAYS;
 	return sizeof *exporters + rows * (sizeof(struct exporters_entry) + sizeof(uint64_t)) +
-	       ((size_t)exporters->source_mask + 1) * SOURCE_WAYS * sizeof(struct source);
+	       ((size_t)exporters->source_mask + 1) * sizeof *exporters->sources;
 }

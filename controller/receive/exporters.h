@@ -47,25 +47,33 @@ int exporters_new(unsigned rows, uint64_t seed, struct exporters **ret_exporters
 void exporters_free(struct exporters **exporters);
 
 /*
+ * What an exporter's row is found by. Asked for ahead of exporters_datagram, it starts to fetch
+ * what that will read.
+ */
+uint64_t exporters_key(
+    const struct exporters *exporters, const struct addr *agent, uint32_t sub_agent);
+
+/*
  * A datagram came: finds or makes the exporter's row, and judges the sequence. The entry is open
  * for the calls below until exporters_close; never NULL.
  */
-struct exporters_entry *exporters_datagram(struct exporters *exporters, const struct addr *agent,
-    uint32_t sub_agent, const struct addr *from, uint32_t sequence, uint32_t uptime_ms,
-    size_t bytes, struct instant now);
+struct exporters_entry *exporters_datagram(struct exporters *exporters, uint64_t key,
+    const struct addr *agent, uint32_t sub_agent, const struct addr *from, uint32_t sequence,
+    uint32_t uptime_ms, size_t bytes, struct instant now);
 
-/* A flow sample of it: its source's sequence and cumulative drops. */
-void exporters_sample(struct exporters *exporters, struct exporters_entry *entry,
-    uint32_t source_type, uint32_t source_index, uint32_t sequence, uint32_t sampling_rate,
-    uint32_t drops);
+/* A flow sample: its source (type << 32 | index), that source's sequence and cumulative drops. */
+struct exporters_sample {
+	uint64_t source;
+	uint32_t sequence, drops;
+};
+
+/* Flow samples of it, in the order in which they stood, and the sampling rate of the last one. */
+void exporters_samples(struct exporters *exporters, struct exporters_entry *entry,
+    const struct exporters_sample *samples, size_t count, uint32_t sampling_rate);
 
 /* What was counted meanwhile; the row can be read again. */
 void exporters_close(
     struct exporters_entry *entry, uint32_t samples, uint32_t rejects, uint32_t sightings);
-
-/* Starts to fetch a row's memory, for a datagram that is some turns ahead. */
-void exporters_prefetch(
-    const struct exporters *exporters, const struct addr *agent, uint32_t sub_agent);
 
 /* From another thread: a consistent copy of each row. */
 void exporters_each(const struct exporters *exporters,

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One look at a datagram; see glance.h. Samples are decoded first and looked up together after, in
- * loops of loads that don't wait for each other: memory, not arithmetic, is what a lookup costs. A
- * hit is rare, so what a sighting tells beyond the pair is decoded again only then.
+ * One look at a datagram; see glance.h. Samples are decoded first, the short way where that goes
+ * (quick.h), and looked up together after, in a loop that is short and has no branch on what can't
+ * be foreseen, so that the loads of many are under way at once: memory and mispredicted branches,
+ * not arithmetic, are what a sample costs. The few whose remote side may be listed are searched
+ * then; a hit is rarer still, so what a sighting tells beyond the pair is decoded again only then.
  */
 #include "controller/receive/glance.h"
 
@@ -11,32 +13,44 @@
 #include <string.h>
 
 #include "controller/receive/cursor.h"
+#include "controller/receive/quick.h"
 
-#define PAIRS_MAX 64
+#define WAITING_MAX 64
+#define NOTES_MAX 32
 
-/* An address pair that waits for its lookups. */
-struct pair {
-	const uint8_t *src, *dst; /* into the datagram */
-	uint32_t offset;          /* of the sample in it */
-	uint8_t family, layer;
-	bool src_local, dst_local;
+/* A pair whose remote side may be listed. */
+struct waiting {
+	const uint8_t *remote; /* into the datagram */
+	uint32_t where;        /* offset of the sample << 4, WHERE_…, number of the layer */
 };
+#define WHERE_V6 8u
+#define WHERE_OUTBOUND 4u
+#define WHERE_LAYER 3u
 
 struct glance {
 	struct glance_counters counters;
+	struct table *nothing; /* an empty table, where there is none */
 	struct exporters *exporters;
 	struct glance_sink sink;
-	unsigned pair_count;
-	struct pair pairs[PAIRS_MAX];
+	unsigned waiting_count, note_count;
+	struct waiting waiting[WAITING_MAX + 1];
+	struct exporters_sample notes[NOTES_MAX]; /* for the exporter's row, once it is there */
 };
 
 /* What stays the same for all samples of a datagram. */
 struct look {
 	struct glance *glance;
 	const struct slot_view *view;
+	const struct table *table, *locals; /* of the view, never NULL */
 	const struct sflow_datagram *datagram;
 	const struct addr *from;
 	struct instant now;
+	size_t length;
+	struct exporters_entry *entry; /* NULL as long as it isn't needed */
+	uint64_t key;                  /* of that */
+	uint32_t sampling_rate;        /* of the last flow sample */
+	uint32_t samples, rejects, handed;
+	uint32_t sides[3]; /* pairs by how many of their sides are local */
 };
 
 int
@@ -45,6 +59,10 @@ glance_new(struct exporters *exporters, const struct glance_sink *sink, struct g
 	struct glance *glance = calloc(1, sizeof *glance);
 	if (glance == NULL)
 		return -ENOMEM;
+	if (table_new(NULL, 0, &glance->nothing) < 0) {
+		free(glance);
+		return -ENOMEM;
+	}
 	glance->exporters = exporters;
 	glance->sink = *sink;
 	*ret_glance = glance;
@@ -54,6 +72,8 @@ glance_new(struct exporters *exporters, const struct glance_sink *sink, struct g
 void
 glance_free(struct glance **glance)
 {
+	if (*glance != NULL)
+		table_free(&(*glance)->nothing);
 	free(*glance);
 	*glance = NULL;
 }
@@ -62,12 +82,6 @@ const struct glance_counters *
 glance_counters(const struct glance *glance)
 {
 	return &glance->counters;
-}
-
-static inline uint32_t
-find(const struct table *table, uint8_t family, const uint8_t *bytes)
-{
-	return family == 4 ? table_find4(table, cursor_load32(bytes)) : table_find6(table, bytes);
 }
 
 static struct addr
@@ -161,7 +175,7 @@ sighting_entries(struct sighting *sighting, const struct slot_view *view, uint32
 
 /* A hit: reads the sample once more and tells all of it. True when there was room. */
 static bool
-hand_out(const struct look *look, const struct pair *pair, uint32_t set)
+hand_out(const struct look *look, const struct waiting *waiting, uint32_t set)
 {
 	struct glance *glance = look->glance;
 	struct sighting *sighting = glance->sink.reserve(glance->sink.user);
@@ -169,7 +183,7 @@ hand_out(const struct look *look, const struct pair *pair, uint32_t set)
 		return false;
 	struct sflow_counters scratch = {0};
 	struct sflow_datagram again = *look->datagram;
-	again.next = again.bytes + pair->offset;
+	again.next = again.bytes + (waiting->where >> 4);
 	again.left = 1;
 	again.counters = &scratch;
 	struct sflow_sample sample;
@@ -181,12 +195,14 @@ hand_out(const struct look *look, const struct pair *pair, uint32_t set)
 	sighting->exporter = look->datagram->agent;
 	sighting->from = *look->from;
 	sighting->sub_agent = look->datagram->sub_agent;
-	sighting->outbound = pair->src_local;
-	struct addr src = address(pair->family, pair->src), dst = address(pair->family, pair->dst);
-	sighting->local = pair->src_local ? src : dst;
-	sighting->remote = pair->src_local ? dst : src;
+	const struct packet_layer *layer = &packet.layers[waiting->where & WHERE_LAYER];
+	struct addr src = address(layer->family, layer->src);
+	struct addr dst = address(layer->family, layer->dst);
+	sighting->outbound = (waiting->where & WHERE_OUTBOUND) != 0;
+	sighting->local = sighting->outbound ? src : dst;
+	sighting->remote = sighting->outbound ? dst : src;
 	sighting_sample(sighting, &sample);
-	sighting_packet(sighting, &packet, pair->layer);
+	sighting_packet(sighting, &packet, waiting->where & WHERE_LAYER);
 	sighting_extended(sighting, &sample);
 	sighting_entries(sighting, look->view, set);
 	glance->sink.commit(glance->sink.user);
@@ -194,61 +210,189 @@ hand_out(const struct look *look, const struct pair *pair, uint32_t set)
 	return true;
 }
 
-/* Looks all waiting pairs up. Returns how many sightings that gave. */
-static uint32_t
-flush(const struct look *look)
+/* Where the /16 of an address does not tell whether it is local. */
+static __attribute__((noinline)) uint32_t
+is_local(const struct table *locals, bool v6, const uint8_t *addr)
 {
-	struct glance *glance = look->glance;
-	const struct slot_view *view = look->view;
-	unsigned count = glance->pair_count, local = 0, foreign = 0;
-	uint32_t handed = 0;
-	glance->pair_count = 0;
-	glance->counters.pairs += count;
-	if (view->locals == NULL || view->table == NULL) {
-		if (view->locals == NULL)
-			glance->counters.pairs_foreign += count;
-		return 0;
-	}
-	for (unsigned i = 0; i < count; i++) {
-		struct pair *pair = &glance->pairs[i];
-		pair->src_local = find(view->locals, pair->family, pair->src) != 0;
-		pair->dst_local = find(view->locals, pair->family, pair->dst) != 0;
-	}
-	for (unsigned i = 0; i < count; i++) {
-		const struct pair *pair = &glance->pairs[i];
-		if (__builtin_expect(pair->src_local == pair->dst_local, 0)) {
-			local += pair->src_local;
-			foreign += !pair->src_local;
-			continue;
-		}
-		uint32_t set =
-		    find(view->table, pair->family, pair->src_local ? pair->dst : pair->src);
-		if (__builtin_expect(set != 0, 0))
-			handed += hand_out(look, pair, set);
-	}
-	glance->counters.pairs_local += local;
-	glance->counters.pairs_foreign += foreign;
-	return handed;
+	return (v6 ? table_find6(locals, addr) : table_find4(locals, cursor_load32(addr))) != 0;
 }
 
-static inline uint32_t
-add_pairs(const struct look *look, const struct sflow_sample *sample, const struct packet *packet)
+/* Looks up what waits. */
+static void
+flush(struct look *look)
 {
 	struct glance *glance = look->glance;
-	uint32_t handed = 0;
-	for (uint8_t i = 0; i < packet->layer_count; i++) {
-		const struct packet_layer *layer = &packet->layers[i];
-		if (glance->pair_count == PAIRS_MAX)
-			handed += flush(look);
-		glance->pairs[glance->pair_count++] = (struct pair){
-		    .src = layer->src,
-		    .dst = layer->dst,
-		    .offset = sample->offset,
-		    .family = layer->family,
-		    .layer = i,
-		};
+	for (unsigned i = 0; i < glance->waiting_count; i++) {
+		const struct waiting *waiting = &glance->waiting[i];
+		uint32_t set = (waiting->where & WHERE_V6) != 0
+				   ? table_past6(look->table, waiting->remote)
+				   : table_past4(look->table, cursor_load32(waiting->remote));
+		if (QUICK_UNLIKELY(set != 0))
+			look->handed += hand_out(look, waiting, set);
 	}
-	return handed;
+	glance->waiting_count = 0;
+}
+
+/*
+ * A pair of addresses, the destination right behind the source, as in every IP header: which side
+ * is local, and may the other be listed? Then it waits in a place that is written in any case.
+ * Returns how many wait.
+ */
+static inline __attribute__((always_inline)) unsigned
+add_pair(struct look *look, bool v6, const uint8_t *src, uint32_t where, unsigned waiting)
+{
+	const uint8_t *dst = src + (v6 ? 16 : 4);
+	uint32_t from = table_shade(look->locals, v6, src);
+	uint32_t to = table_shade(look->locals, v6, dst);
+	if (QUICK_UNLIKELY((from | to) > TABLE_ALL)) {
+		from = is_local(look->locals, v6, src);
+		to = is_local(look->locals, v6, dst);
+	}
+	look->sides[from + to]++;
+	const uint8_t *remote = from != 0 ? dst : src;
+	look->glance->waiting[waiting] =
+	    (struct waiting){remote, where | (v6 ? WHERE_V6 : 0) | from * WHERE_OUTBOUND};
+	return waiting + (table_maybe(look->table, v6, cursor_load32(remote)) & (from ^ to));
+}
+
+static void
+add_packet(struct look *look, const struct packet *packet, uint32_t offset)
+{
+	struct glance *glance = look->glance;
+	struct packet_counters *counters = &glance->counters.packet;
+	counters->outcomes[packet->outcome]++;
+	counters->tunnels += packet->layer_count > 1;
+	counters->deep += packet->deep;
+	for (unsigned i = 0; i < packet->layer_count; i++)
+		glance->waiting_count = add_pair(look, packet->layers[i].family == 6,
+		    packet->layers[i].src, offset << 4 | i, glance->waiting_count);
+}
+
+/* The exporter's row, and what waits for it. */
+static void
+note(struct look *look)
+{
+	struct glance *glance = look->glance;
+	const struct sflow_datagram *datagram = look->datagram;
+	if (look->entry == NULL && glance->exporters != NULL)
+		look->entry = exporters_datagram(glance->exporters, look->key, &datagram->agent,
+		    datagram->sub_agent, look->from, datagram->sequence, datagram->uptime_ms,
+		    look->length, look->now);
+	if (look->entry != NULL)
+		exporters_samples(glance->exporters, look->entry, glance->notes, glance->note_count,
+		    look->sampling_rate);
+	glance->note_count = 0;
+}
+
+/* How many samples there is room for; makes some when there is none. */
+static unsigned
+room(struct look *look)
+{
+	struct glance *glance = look->glance;
+	unsigned pairs = (WAITING_MAX - glance->waiting_count) / PACKET_LAYERS_MAX;
+	unsigned notes = NOTES_MAX - glance->note_count;
+	if (notes == 0) {
+		note(look);
+		notes = NOTES_MAX;
+	}
+	if (pairs == 0) {
+		flush(look);
+		pairs = WAITING_MAX / PACKET_LAYERS_MAX;
+	}
+	return pairs < notes ? pairs : notes;
+}
+
+/* The next sample by the full decoders. */
+static enum sflow_got
+full_sample(struct look *look, struct sflow_datagram *datagram)
+{
+	struct glance *glance = look->glance;
+	struct sflow_sample sample;
+	struct packet packet;
+	enum sflow_got got = sflow_next(datagram, &sample);
+	if (got == SFLOW_REJECTED)
+		look->rejects++;
+	if (got != SFLOW_SAMPLE)
+		return got;
+	look->samples++;
+	if (sample.type != SFLOW_FLOW && sample.type != SFLOW_EXPANDED_FLOW &&
+	    sample.type != SFLOW_DISCARD)
+		return got;
+	if (sample.type != SFLOW_DISCARD) {
+		look->sampling_rate = sample.sampling_rate;
+		glance->notes[glance->note_count++] = (struct exporters_sample){
+		    (uint64_t)sample.source_type << 32 | sample.source_index, sample.sequence,
+		    sample.drops};
+	}
+	if (sample_packet(&sample, &packet))
+		add_packet(look, &packet, sample.offset);
+	return got;
+}
+
+/* The packet of a flow sample of the usual kind, when that is a tunnel or unusual itself. */
+static __attribute__((noinline)) void
+quick_sample_rest(struct look *look, const struct quick_sample *sample,
+    const struct quick_pair *outer, unsigned kind, uint32_t offset)
+{
+	struct glance *glance = look->glance;
+	struct quick_pair inner;
+	struct packet packet;
+	if (kind != 0 && quick_inner(sample->header + sample->header_length, outer, kind, &inner)) {
+		unsigned waiting = glance->waiting_count;
+		waiting = add_pair(look, outer->v6, outer->src, offset << 4, waiting);
+		waiting = add_pair(look, inner.v6, inner.src, offset << 4 | 1, waiting);
+		glance->waiting_count = waiting;
+		glance->counters.packet.outcomes[PACKET_IP]++;
+		glance->counters.packet.tunnels++;
+		return;
+	}
+	packet_decode(sample->header, sample->header_length, quick_protocol(sample), &packet);
+	add_packet(look, &packet, offset);
+}
+
+/* Samples of the usual kind, `most` at the most, up to the first of another. How many. */
+static inline unsigned
+quick_samples(struct look *look, struct sflow_datagram *datagram, unsigned most)
+{
+	struct glance *glance = look->glance;
+	struct exporters_sample *notes = glance->notes + glance->note_count;
+	struct quick quick = {datagram->next, datagram->end, datagram->left, 0};
+	struct quick_sample sample = {0};
+	uint32_t expanded = 0, plain = 0;
+	unsigned count = 0, waiting = glance->waiting_count;
+	while (count < most) {
+		uint32_t offset = (uint32_t)(quick.at - datagram->bytes);
+		struct quick_pair pair;
+		unsigned kind = 0;
+		if (!quick_sample_next(&quick, &sample))
+			break;
+		notes[count++] =
+		    (struct exporters_sample){sample.source, sample.sequence, sample.drops};
+		expanded += sample.word;
+		if (QUICK_LIKELY(quick_word(sample.header - 16) == QUICK_WORD(PACKET_ETHERNET)) &&
+		    QUICK_LIKELY(
+			quick_frame(sample.header, sample.header_length, &pair, &kind) == 1)) {
+			waiting = add_pair(look, pair.v6, pair.src, offset << 4, waiting);
+			continue;
+		}
+		plain--;
+		glance->waiting_count = waiting;
+		quick_sample_rest(look, &sample, &pair, kind, offset);
+		waiting = glance->waiting_count;
+	}
+	glance->waiting_count = waiting;
+	plain += count;
+	datagram->next = quick.at;
+	datagram->left = quick.left;
+	if (count > 0)
+		look->sampling_rate = quick_sampling_rate(&sample);
+	look->samples += count;
+	glance->note_count += count;
+	glance->counters.packet.outcomes[PACKET_IP] += plain;
+	glance->counters.sflow.types[SFLOW_FLOW] += count - expanded / 4;
+	glance->counters.sflow.types[SFLOW_EXPANDED_FLOW] += expanded / 4;
+	glance->counters.sflow.records_skipped += quick.skipped;
+	return count;
 }
 
 enum sflow_reject
@@ -259,39 +403,29 @@ glance_datagram(struct glance *glance, const struct slot_view *view, const uint8
 	enum sflow_reject reject = sflow_open(bytes, length, &glance->counters.sflow, &datagram);
 	if (reject != SFLOW_OK)
 		return reject;
-	struct look look = {glance, view, &datagram, from, now};
-	struct exporters_entry *entry = NULL;
-	if (glance->exporters != NULL)
-		entry = exporters_datagram(glance->exporters, &datagram.agent, datagram.sub_agent,
-		    from, datagram.sequence, datagram.uptime_ms, length, now);
-	uint32_t samples = 0, rejects = 0, handed = 0;
-	struct packet_counters *packets = &glance->counters.packet;
-	struct sflow_sample sample;
-	struct packet packet;
-	enum sflow_got got;
-	while ((got = sflow_next(&datagram, &sample)) != SFLOW_END) {
-		if (__builtin_expect(got == SFLOW_REJECTED, 0)) {
-			rejects++;
+	struct look look = {.glance = glance,
+	    .view = view,
+	    .table = view->table != NULL ? view->table : glance->nothing,
+	    .locals = view->locals != NULL ? view->locals : glance->nothing,
+	    .datagram = &datagram,
+	    .from = from,
+	    .now = now,
+	    .length = length};
+	if (QUICK_LIKELY(glance->exporters != NULL))
+		look.key = exporters_key(glance->exporters, &datagram.agent, datagram.sub_agent);
+	for (;;) {
+		unsigned most = room(&look);
+		if (quick_samples(&look, &datagram, most) == most)
 			continue;
-		}
-		samples++;
-		if (sample.type != SFLOW_FLOW && sample.type != SFLOW_EXPANDED_FLOW &&
-		    sample.type != SFLOW_DISCARD)
-			continue;
-		if (entry != NULL && sample.type != SFLOW_DISCARD)
-			exporters_sample(glance->exporters, entry, sample.source_type,
-			    sample.source_index, sample.sequence, sample.sampling_rate,
-			    sample.drops);
-		if (!sample_packet(&sample, &packet))
-			continue;
-		packets->outcomes[packet.outcome]++;
-		packets->tunnels += packet.layer_count > 1;
-		packets->deep += packet.deep;
-		handed += add_pairs(&look, &sample, &packet);
+		if (full_sample(&look, &datagram) == SFLOW_END)
+			break;
 	}
-	if (glance->pair_count > 0)
-		handed += flush(&look);
-	if (entry != NULL)
-		exporters_close(entry, samples, rejects, handed);
+	note(&look);
+	flush(&look);
+	glance->counters.pairs += look.sides[0] + look.sides[1] + look.sides[2];
+	glance->counters.pairs_foreign += look.sides[0];
+	glance->counters.pairs_local += look.sides[2];
+	if (look.entry != NULL)
+		exporters_close(look.entry, look.samples, look.rejects, look.handed);
 	return SFLOW_OK;
 }

@@ -94,6 +94,10 @@ struct packet_counters {
 void packet_decode(
     const uint8_t *bytes, size_t length, uint32_t protocol, struct packet *ret_packet);
 
+/* The same without the short way for usual packets (quick.h), which must not show. */
+void packet_decode_full(
+    const uint8_t *bytes, size_t length, uint32_t protocol, struct packet *ret_packet);
+
 /*
  * The same from an IPv4 or IPv6 flow record (formats 3 and 4), which stands for the header where
  * there is none. `record` holds all of it: 32 or 56 bytes, by family (4 or 6).

@@ -110,6 +110,8 @@ struct sflow_sample {
 enum sflow_reject sflow_open(const uint8_t *bytes, size_t length, struct sflow_counters *counters,
     struct sflow_datagram *ret_datagram);
 enum sflow_got sflow_next(struct sflow_datagram *datagram, struct sflow_sample *ret_sample);
+/* The same without the short way for usual samples (quick.h), which must not show. */
+enum sflow_got sflow_next_full(struct sflow_datagram *datagram, struct sflow_sample *ret_sample);
 
 /* What the extended records of a sample say; `has_…` tells which were there. Read only when wanted.
  */

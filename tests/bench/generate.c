@@ -140,20 +140,22 @@ put_ethernet(uint8_t *at, bool tagged, unsigned type, uint64_t *seed)
 	return put16(at, type);
 }
 
-/* A VXLAN, GRE or IP-in-IP packet between two tunnel endpoints, up to where the inner IP begins. */
+/* A VXLAN, Geneve, GRE or IP-in-IP packet between two tunnel endpoints, up to where the inner IP begins. */
 static uint8_t *
 put_tunnel(uint8_t *at, bool inner6, uint64_t *seed)
 {
 	struct addr a = {.bytes = {172, 16, 0, 1}, .family = 4}, b = a;
 	a.bytes[3] = (uint8_t)generate_random(seed);
 	b.bytes[3] = (uint8_t)generate_random(seed);
-	switch (generate_random(seed) % 3) {
-	case 0:
+	unsigned kind = (unsigned)(generate_random(seed) % 4);
+	switch (kind) {
+	case 0: /* VXLAN, Geneve */
+	case 3:
 		at = put_ip(at, &a, &b, IPPROTO_UDP);
 		at = put16(at, 50000);
-		at = put16(at, 4789);
+		at = put16(at, kind == 0 ? 4789 : 6081);
 		at = put32(at, 0x05dc0000);
-		at = put32(at, 0x08000000);
+		at = put32(at, kind == 0 ? 0x08000000 : 0x6558);
 		at = put32(at, (uint32_t)(generate_random(seed) & 0xffffff) << 8);
 		return put_ethernet(at, false, inner6 ? 0x86dd : 0x0800, seed);
 	case 1:
@@ -170,8 +172,8 @@ put_packet(const struct generate_conf *conf, uint8_t *at, uint64_t *seed)
 	bool v6 = chance(seed, conf->ipv6, 1000), tunnel = chance(seed, conf->tunnel, 1000);
 	bool outbound = generate_random(seed) & 1, udp = chance(seed, 200, 1000);
 	struct addr local = host(conf, seed, true, v6), remote = host(conf, seed, false, v6);
-	at = put_ethernet(
-	    at, chance(seed, conf->vlan, 1000), v6 && !tunnel ? 0x86dd : 0x0800, seed);
+	at =
+	    put_ethernet(at, chance(seed, conf->vlan, 1000), v6 && !tunnel ? 0x86dd : 0x0800, seed);
 	if (tunnel)
 		at = put_tunnel(at, v6, seed);
 	at = put_ip(at, outbound ? &local : &remote, outbound ? &remote : &local,

@@ -38,7 +38,8 @@ end(void **state)
 static struct exporters_entry *
 open_one(uint32_t sequence, uint32_t uptime_ms)
 {
-	return exporters_datagram(exporters, &agent, 0, &relay, sequence, uptime_ms, 1400, now);
+	return exporters_datagram(exporters, exporters_key(exporters, &agent, 0), &agent, 0, &relay,
+	    sequence, uptime_ms, 1400, now);
 }
 
 static void
@@ -50,7 +51,8 @@ came(uint32_t sequence, uint32_t uptime_ms)
 static void
 sample(struct exporters_entry *entry, uint32_t index, uint32_t sequence, uint32_t drops)
 {
-	exporters_sample(exporters, entry, 0, index, sequence, 1000, drops);
+	struct exporters_sample one = {index, sequence, drops};
+	exporters_samples(exporters, entry, &one, 1, 1000);
 }
 
 struct found {
@@ -85,7 +87,8 @@ what_a_row_tells(void **state)
 	came(1, 1000);
 	now = clk_add(now, CLK_S);
 	struct exporters_entry *entry = open_one(2, 2000);
-	exporters_sample(exporters, entry, 0, 7, 1, 4096, 0);
+	struct exporters_sample one_sample = {7, 1, 0};
+	exporters_samples(exporters, entry, &one_sample, 1, 4096);
 	exporters_close(entry, 7, 1, 2);
 	struct exporters_row r = row();
 	assert_string_equal(addr_format(&r.agent, text), "192.0.2.250");
@@ -111,10 +114,12 @@ agent_and_sub_agent_are_the_key(void **state)
 	struct addr v6;
 	assert_int_equal(addr_parse("2001:db8::250", &v6), 0);
 	came(1, 1000);
-	exporters_close(
-	    exporters_datagram(exporters, &agent, 1, &relay, 900, 1000, 100, now), 0, 0, 0);
-	exporters_close(
-	    exporters_datagram(exporters, &v6, 0, &relay, 5000, 1000, 100, now), 0, 0, 0);
+	exporters_close(exporters_datagram(exporters, exporters_key(exporters, &agent, 1), &agent,
+			    1, &relay, 900, 1000, 100, now),
+	    0, 0, 0);
+	exporters_close(exporters_datagram(exporters, exporters_key(exporters, &v6, 0), &v6, 0,
+			    &relay, 5000, 1000, 100, now),
+	    0, 0, 0);
 	came(2, 1000);
 	exporters_each(exporters, found_one, &found);
 	assert_int_equal(found.count, 3);
@@ -302,8 +307,9 @@ a_million_exporters_are_bounded(void **state)
 	struct addr forged = {.family = 4};
 	for (uint32_t i = 0; i < 1000000; i++) {
 		memcpy(forged.bytes, &i, 4);
-		struct exporters_entry *entry = exporters_datagram(
-		    exporters, &forged, i % 3, &relay, i, i, 1400, clk_add(now, i));
+		struct exporters_entry *entry =
+		    exporters_datagram(exporters, exporters_key(exporters, &forged, i % 3), &forged,
+			i % 3, &relay, i, i, 1400, clk_add(now, i));
 		sample(entry, i, i, 0);
 		exporters_close(entry, 1, 0, 0);
 	}
@@ -333,27 +339,28 @@ the_long_silent_make_room_first(void **state)
 		many.bytes[3] = i;
 		/* Number 0 has sent the most, an hour and a bit ago. */
 		for (uint32_t n = 0; n < (i == 0 ? 100 : 2); n++)
-			exporters_close(exporters_datagram(exporters, &many, 0, &relay, n, n, 1,
-					    clk_add(now, i == 0 ? 0 : 3601 * CLK_S)),
+			exporters_close(
+			    exporters_datagram(exporters, exporters_key(exporters, &many, 0), &many,
+				0, &relay, n, n, 1, clk_add(now, i == 0 ? 0 : 3601 * CLK_S)),
 			    0, 0, 0);
 	}
 	assert_int_equal(exporters_count(exporters), 8);
 	many.bytes[3] = 99;
-	exporters_close(
-	    exporters_datagram(exporters, &many, 0, &relay, 1, 1, 1, clk_add(now, 3602 * CLK_S)), 0,
-	    0, 0);
+	exporters_close(exporters_datagram(exporters, exporters_key(exporters, &many, 0), &many, 0,
+			    &relay, 1, 1, 1, clk_add(now, 3602 * CLK_S)),
+	    0, 0, 0);
 	assert_int_equal(exporters_evicted(exporters), 1);
 	for (uint8_t i = 1; i < 8; i++) {
 		many.bytes[3] = i;
-		exporters_close(exporters_datagram(exporters, &many, 0, &relay, 2, 2, 1,
-				    clk_add(now, 3603 * CLK_S)),
+		exporters_close(exporters_datagram(exporters, exporters_key(exporters, &many, 0),
+				    &many, 0, &relay, 2, 2, 1, clk_add(now, 3603 * CLK_S)),
 		    0, 0, 0);
 	}
 	assert_int_equal(exporters_evicted(exporters), 1);
 	many.bytes[3] = 0;
-	exporters_close(
-	    exporters_datagram(exporters, &many, 0, &relay, 1, 1, 1, clk_add(now, 3604 * CLK_S)), 0,
-	    0, 0);
+	exporters_close(exporters_datagram(exporters, exporters_key(exporters, &many, 0), &many, 0,
+			    &relay, 1, 1, 1, clk_add(now, 3604 * CLK_S)),
+	    0, 0, 0);
 	assert_int_equal(exporters_evicted(exporters), 2);
 }
 

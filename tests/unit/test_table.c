@@ -80,6 +80,16 @@ oracle(const struct table_entry *entries, size_t count, const struct addr *addr,
 	return n;
 }
 
+/* What the /16 says of an address is never wrong. */
+static void
+check_shade(const struct table *table, const struct addr *addr)
+{
+	unsigned shade = table_shade(table, addr->family == 6, addr->bytes);
+	bool found = table_find(table, addr) != 0;
+
+	assert_true(shade == TABLE_SOME || (shade == TABLE_ALL) == found);
+}
+
 static void
 check(const struct table *table, const struct table_entry *entries, size_t count,
     const struct addr *addr)
@@ -90,6 +100,7 @@ check(const struct table *table, const struct table_entry *entries, size_t count
 	size_t want = oracle(entries, count, addr, &allowed, hits, 4096), n;
 	uint32_t set = table_find(table, addr), all = table_explain(table, addr, &says);
 
+	check_shade(table, addr);
 	assert_int_equal(says, allowed);
 	assert_int_equal(set != 0, want > 0 && !allowed);
 	assert_int_equal(all != 0, want > 0);
@@ -121,6 +132,49 @@ random_addr(uint64_t *seed, int family, unsigned dense)
 	for (unsigned i = 0; i < dense && i < (family == 4 ? 4U : 16U); i++)
 		a.bytes[i] = i == 0 ? 0xc6 : a.bytes[i] & (rnd(seed) % 4 ? 0 : 1);
 	return a;
+}
+
+static unsigned
+shade4(const struct table *table, unsigned top)
+{
+	const uint8_t addr[4] = {(uint8_t)(top >> 8), (uint8_t)top, 0, 5};
+
+	return table_shade(table, false, addr);
+}
+
+static void
+shades_of_slash_16(void **state)
+{
+	struct table_entry entries[] = {
+	    entry("10.0.0.0/8", 1, 1, false),
+	    entry("172.16.0.0/16", 1, 2, false),
+	    entry("192.168.0.0/17", 1, 3, false),
+	    entry("198.18.7.7", 1, 4, false),
+	    entry("10.9.0.0/24", 1, 5, true),
+	    entry("fd00::/8", 1, 6, false),
+	    entry("2001:db8::/32", 1, 7, false),
+	};
+	struct table *table;
+	struct addr a;
+
+	(void)state;
+	assert_int_equal(table_new(entries, 7, &table), 0);
+	assert_int_equal(shade4(table, 0x0a00), TABLE_ALL);
+	assert_int_equal(shade4(table, 0x0aff), TABLE_ALL);
+	assert_int_equal(shade4(table, 0x0a09), TABLE_SOME);
+	assert_int_equal(shade4(table, 0x0b00), TABLE_NONE);
+	assert_int_equal(shade4(table, 0x09ff), TABLE_NONE);
+	assert_int_equal(shade4(table, 0xac10), TABLE_ALL);
+	assert_int_equal(shade4(table, 0xac11), TABLE_NONE);
+	assert_int_equal(shade4(table, 0xc0a8), TABLE_SOME);
+	assert_int_equal(shade4(table, 0xc612), TABLE_SOME);
+	addr_parse("fdff::1", &a);
+	assert_int_equal(table_shade(table, true, a.bytes), TABLE_ALL);
+	addr_parse("2001::1", &a);
+	assert_int_equal(table_shade(table, true, a.bytes), TABLE_SOME);
+	addr_parse("fe00::1", &a);
+	assert_int_equal(table_shade(table, true, a.bytes), TABLE_NONE);
+	table_free(&table);
 }
 
 /* The addresses at and just outside both ends of a prefix. */
@@ -346,6 +400,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(agrees_with_the_oracle),
 	    cmocka_unit_test(survives_nasty_sets),
+	    cmocka_unit_test(shades_of_slash_16),
 	    cmocka_unit_test(allow_beats_a_longer_block),
 	    cmocka_unit_test(nothing_is_no_match),
 	    cmocka_unit_test(agrees_with_the_oracle_on_real_lists),
