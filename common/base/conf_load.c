@@ -82,6 +82,10 @@ on_error(cfg_t *cfg, const char *format, va_list args)
 	va_copy(copy, args);
 	if (strncmp(format, "no such option", 14) == 0) {
 		unknown_setting(load, cfg, va_arg(copy, const char *));
+	} else if (strncmp(format, "found duplicate title", 21) == 0) {
+		fail(load, (unsigned)cfg->line,
+		    "a section \"%.80s\" is there already; each title comes once",
+		    va_arg(copy, const char *));
 	} else {
 		vsnprintf(text, sizeof text, format, copy);
 		fail(load, (unsigned)cfg->line, "%s", text);
@@ -346,10 +350,13 @@ build_values(struct load *load, cfg_t *cfg, struct conf_item *item, struct conf_
 	item->is_set = n > 0 || (opt && item->option->list && (opt->flags & CFGF_MODIFIED));
 	if (!item->is_set && item->option->required && cfg) {
 		load->file = section->file ? section->file : load->file;
+		/* libconfuse calls the file itself "root". */
+		if (strcmp(cfg->name, "root") == 0)
+			return fail(load, section->line, "the setting \"%s\" is missing",
+			    item->option->name);
 		return fail(load, section->line, "%s%s%s%s: the setting \"%s\" is missing",
-		    cfg->name ? cfg->name : "", section->title ? " \"" : "",
-		    section->title ? section->title : "", section->title ? "\"" : "",
-		    item->option->name);
+		    cfg->name, section->title ? " \"" : "", section->title ? section->title : "",
+		    section->title ? "\"" : "", item->option->name);
 	}
 	if (!item->is_set)
 		return build_preset(load, item);

@@ -30,12 +30,17 @@ prefixes(const struct conf_section *s, const char *name, size_t *ret_count)
 	return list;
 }
 
-static void
-text(char *to, size_t size, const struct conf_section *s, const char *name)
+/* Copies a text, "" where there is none; one that does not fit is an error. */
+static int
+text(char *to, size_t size, const struct conf_section *s, const char *name, char *error)
 {
 	const char *from = conf_get_text(s, name, 0);
 
+	if (from != NULL && strlen(from) >= size)
+		return conf_error_at(
+		    s, name, 0, error, "it is too long; at most %zu bytes", size - 1);
 	snprintf(to, size, "%s", from != NULL ? from : "");
+	return 0;
 }
 
 /* Checks a section's title as a name: letters, digits, `-`, `_`, `.`, at most 63. */
@@ -47,8 +52,8 @@ title(const struct conf_section *s, char name[POLICY_NAME_MAX], char *error)
 
 	if (n == 0 || n >= POLICY_NAME_MAX ||
 	    strspn(t, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") != n)
-		return conf_error_at(
-		    s, NULL, 0, error, "a name is 1 to 63 of letters, digits, '-', '_', '.'");
+		return conf_error_at(s, NULL, 0, error,
+		    "\"%.70s\": a name is 1 to 63 of letters, digits, '-', '_', '.'", t);
 	memcpy(name, t, n + 1);
 	return 0;
 }
@@ -75,18 +80,31 @@ take_receiver(struct settings *set, const struct conf_section *root)
 	return set->receiver.allow != NULL ? 0 : -ENOMEM;
 }
 
+/* What is wrong with the feed, at the setting that is to blame. */
+static int
+check_feed(const struct conf_section *s, const struct feed_conf *f, char *error)
+{
+	struct feed_conf part = {.url = "http://localhost/"};
+	char why[FEEDS_TEXT_MAX];
+
+	memcpy(part.name, f->name, sizeof part.name);
+	if (feeds_check(&part, why) < 0)
+		return conf_error_at(s, NULL, 0, error, "feed \"%s\": %s", f->name, why);
+	memcpy(part.url, f->url, sizeof part.url);
+	if (feeds_check(&part, why) < 0)
+		return conf_error_at(s, "url", 0, error, "%s", why);
+	if (feeds_check(f, why) < 0)
+		return conf_error_at(s, "probe", 0, error, "%s", why);
+	return 0;
+}
+
 static int
 take_feed(const struct conf_section *s, struct feed_conf *f, char *error)
 {
-	char why[FEEDS_TEXT_MAX];
 	int r = title(s, f->name, error);
 
 	if (r < 0)
 		return r;
-	if (strlen(conf_get_text(s, "url", 0)) >= sizeof f->url)
-		return conf_error_at(
-		    s, "url", 0, error, "an URL has at most %d bytes", FEEDS_URL_MAX - 1);
-	text(f->url, sizeof f->url, s, "url");
 	f->format = (enum format)conf_get_word(s, "format", 0);
 	f->allow = conf_get_bool(s, "allow");
 	f->may_be_empty = conf_get_bool(s, "may_be_empty");
@@ -100,14 +118,14 @@ take_feed(const struct conf_section *s, struct feed_conf *f, char *error)
 	f->max_silenced = (uint32_t)conf_get_number(s, "max_silenced", 0);
 	f->score = (int)conf_get_number(s, "score", 0);
 	f->category = (int)conf_get_number(s, "category", 0);
-	text(f->header_file, sizeof f->header_file, s, "header_file");
-	text(f->ca_file, sizeof f->ca_file, s, "ca_file");
-	text(f->proxy, sizeof f->proxy, s, "proxy");
-	text(f->probe_url, sizeof f->probe_url, s, "probe");
+	if (text(f->url, sizeof f->url, s, "url", error) < 0 ||
+	    text(f->header_file, sizeof f->header_file, s, "header_file", error) < 0 ||
+	    text(f->ca_file, sizeof f->ca_file, s, "ca_file", error) < 0 ||
+	    text(f->proxy, sizeof f->proxy, s, "proxy", error) < 0 ||
+	    text(f->probe_url, sizeof f->probe_url, s, "probe", error) < 0)
+		return -EINVAL;
 	feeds_preset(f);
-	if (feeds_check(f, why) < 0)
-		return conf_error_at(s, NULL, 0, error, "%s", why);
-	return 0;
+	return check_feed(s, f, error);
 }
 
 static int
@@ -269,7 +287,9 @@ take_policy(
 		return conf_error_at(s, "cooldown", 0, error, "at most %d", POLICY_COOLDOWNS_MAX);
 	for (size_t i = 0; i < p->cooldown_count; i++)
 		p->cooldowns[i] = conf_get_number(s, "cooldown", i);
-	text(p->analyser, sizeof p->analyser, s, "analyser");
+	r = text(p->analyser, sizeof p->analyser, s, "analyser", error);
+	if (r < 0)
+		return r;
 	if (p->analyser[0] != '\0' && !has_title(root, "analyser", p->analyser))
 		return conf_error_at(
 		    s, "analyser", 0, error, "no analyser is called \"%s\"", p->analyser);
@@ -334,24 +354,18 @@ take_limits(struct settings *set, const struct conf_section *root)
 static int
 take_paths(struct settings *set, const struct conf_section *root, char *error)
 {
-	static const char *const paths[2] = {"socket", "socket_ro"};
 	char address[ADDR_TEXT_MAX], *copies;
 	uint16_t port;
 	struct addr control = conf_get_endpoint(root, "control", 0, &port);
 	static const enum log_level levels[] = {
 	    LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_NOTICE, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG};
 
-	for (int i = 0; i < 2; i++) {
-		const char *path = conf_get_text(root, paths[i], 0);
-
-		if (path != NULL && strlen(path) >= sizeof set->serve.path)
-			return conf_error_at(root, paths[i], 0, error,
-			    "a socket's path has at most %zu bytes", sizeof set->serve.path - 1);
-	}
-	text(set->serve.path, sizeof set->serve.path, root, "socket");
-	text(set->serve.path_ro, sizeof set->serve.path_ro, root, "socket_ro");
-	text(set->serve.group, sizeof set->serve.group, root, "socket_group");
-	text(set->serve.group_ro, sizeof set->serve.group_ro, root, "socket_ro_group");
+	if (text(set->serve.path, sizeof set->serve.path, root, "socket", error) < 0 ||
+	    text(set->serve.path_ro, sizeof set->serve.path_ro, root, "socket_ro", error) < 0 ||
+	    text(set->serve.group, sizeof set->serve.group, root, "socket_group", error) < 0 ||
+	    text(set->serve.group_ro, sizeof set->serve.group_ro, root, "socket_ro_group", error) <
+		0)
+		return -EINVAL;
 	addr_format(&control, address);
 	if (control.family == 4 && memcmp(control.bytes, "\0\0\0", 4) == 0)
 		snprintf(set->agents.url, sizeof set->agents.url, "tcp://*:%u", port);
@@ -401,14 +415,17 @@ settings_load(
 {
 	struct settings *set;
 	struct conf *conf;
+	char why[CONF_ERROR_MAX - 64];
 	int r = conf_load(path, settings_table, &conf, error);
 
 	if (r == 0)
 		r = take(conf, &set, error);
 	if (r == 0 && keys) {
-		r = keys_load(set->key_file, &set->agents.keys, error, CONF_ERROR_MAX);
-		if (r < 0)
+		r = keys_load(set->key_file, &set->agents.keys, why, sizeof why);
+		if (r < 0) {
+			conf_error_at(conf_root(conf), "key", 0, error, "%s", why);
 			settings_free(&set);
+		}
 	}
 	if (r == 0)
 		*ret_settings = set;

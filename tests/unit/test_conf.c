@@ -101,7 +101,7 @@ says_what_is_wrong_and_where(void **state)
 	    {"feed x { interval = 60 \n url = y }", "t:1: interval: \"60\" is not a duration"},
 	    {"feed x { interval = 1s \n url = y }", "t:1: interval: 1s is out of range; 1m to 1d"},
 	    {"\nfeed x {\n}", "t:3: feed \"x\": the setting \"url\" is missing"},
-	    {"feed x { url = y }\nfeed x { url = z }", "t:2: found duplicate title 'x'"},
+	    {"feed x { url = y }\nfeed x { url = z }", "t:2: a section \"x\" is there already; each title comes once"},
 	    {"mode = capture\nmode = alert", "t:2: mode: it is set already"},
 	    {"local = {10.0.0.0/8}\nlocal = {11.0.0.0/8}", "t:2: local: it is set already"},
 	    {"limits { }\nlimits { }", "t:2: limits: this section is there already"},
