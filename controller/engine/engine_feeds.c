@@ -95,7 +95,7 @@ take_sighting(void *user, const struct sighting *sighting)
 
 		know_feed(engine, id);
 		if (id < FEEDS_MAX)
-			engine->feed_sightings[id]++;
+			engine->feed_sightings[id] += 1 + (uint64_t)sighting->merged;
 	}
 	if (sighting->entry_count > 0)
 		engine_store_sighting(engine, sighting);

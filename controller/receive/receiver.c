@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include <urcu-qsbr.h>
 
+#include "controller/receive/coalesce.h"
 #include "controller/receive/listen.h"
 #include "controller/receive/ring.h"
 
@@ -23,6 +24,9 @@
 #define DATAGRAM_MAX 9216 /* a jumbo frame's; exporters keep to one frame, 1,400 bytes mostly */
 #define RING_SLOTS 4096
 #define EXPORTERS_MAX 16384
+#define FLOOD_WAITING 1024 /* sightings that make a flood */
+#define FLOOD_BATCH 512    /* conversations handed out at a time then */
+#define FLOOD_MOST 16384   /* sightings looked at for that */
 
 /* What a thread counts for itself, and what it shows to the main thread after each batch: 64-bit
  * numbers all of them, so that they can be shown one by one. */
@@ -69,6 +73,7 @@ struct receiver {
 	atomic_bool woken; /* wake_fd was written since the last drain */
 	atomic_bool stopping;
 	unsigned turn; /* whose ring is drained first */
+	struct coalesce *coalesce;
 };
 
 static struct sighting *
@@ -333,7 +338,8 @@ receiver_new(const struct receiver_conf *conf, const struct slot *slot,
 	receiver->wake_fd = receiver->stop_fd = -1;
 	receiver->ports = calloc(listen_count, sizeof *receiver->ports);
 	receiver->threads = calloc(threads, sizeof(struct receiver_thread *));
-	if (receiver->ports == NULL || receiver->threads == NULL)
+	if (receiver->ports == NULL || receiver->threads == NULL ||
+	    coalesce_new(FLOOD_BATCH, &receiver->coalesce) < 0)
 		goto fail;
 	for (unsigned t = 0; t < threads; t++) {
 		if ((r = thread_new(receiver, conf, t, &receiver->threads[t])) < 0)
@@ -414,6 +420,7 @@ receiver_free(struct receiver **receiver)
 		close(r->stop_fd);
 	if (r->allow != NULL)
 		table_free(&r->allow);
+	coalesce_free(&r->coalesce);
 	free(r->threads);
 	free(r->ports);
 	free(r);
@@ -439,33 +446,78 @@ receiver_fd(const struct receiver *receiver)
 	return receiver->wake_fd;
 }
 
+static size_t
+waiting(const struct receiver *receiver)
+{
+	size_t count = 0;
+	for (unsigned t = 0; t < receiver->thread_count; t++)
+		count += ring_waiting(receiver->threads[t]->ring);
+	return count;
+}
+
+/* Each ring's oldest in its turn goes to `put` until that won't have it, all are empty, or `most`
+ * went. True: some are left. */
+static bool
+empty_rings(struct receiver *receiver, bool (*put)(void *user, const struct sighting *sighting),
+    void *user, size_t most)
+{
+	unsigned empty = 0;
+	while (empty < receiver->thread_count) {
+		struct ring *ring = receiver->threads[receiver->turn]->ring;
+		const struct sighting *sighting = ring_peek(ring);
+		if (sighting != NULL && (most == 0 || !put(user, sighting)))
+			return true;
+		receiver->turn = (receiver->turn + 1) % receiver->thread_count;
+		empty = sighting != NULL ? 0 : empty + 1;
+		if (sighting == NULL)
+			continue;
+		ring_release(ring);
+		most--;
+	}
+	return false;
+}
+
+struct drain {
+	void (*take)(void *user, const struct sighting *sighting);
+	void *user;
+	size_t taken;
+};
+
+static bool
+put_one(void *user, const struct sighting *sighting)
+{
+	struct drain *drain = user;
+	drain->take(drain->user, sighting);
+	drain->taken++;
+	return true;
+}
+
+static bool
+put_together(void *user, const struct sighting *sighting)
+{
+	return coalesce_add(user, sighting);
+}
+
 size_t
 receiver_drain(struct receiver *receiver, void (*take)(void *user, const struct sighting *sighting),
     void *user, size_t max)
 {
+	struct drain drain = {take, user, 0};
 	uint64_t count;
 	ssize_t got = read(receiver->wake_fd, &count, sizeof count);
+	bool left;
 	(void)got;
 	/* First the flag, then the rings: what is handed over from here on wakes again. */
 	atomic_exchange_explicit(&receiver->woken, false, memory_order_acq_rel);
-	size_t taken = 0;
-	unsigned empty = 0;
-	while (empty < receiver->thread_count && taken < max) {
-		struct ring *ring = receiver->threads[receiver->turn]->ring;
-		const struct sighting *sighting = ring_peek(ring);
-		receiver->turn = (receiver->turn + 1) % receiver->thread_count;
-		if (sighting == NULL) {
-			empty++;
-			continue;
-		}
-		empty = 0;
-		take(user, sighting);
-		ring_release(ring);
-		taken++;
+	if (max >= FLOOD_BATCH && waiting(receiver) >= FLOOD_WAITING) {
+		left = empty_rings(receiver, put_together, receiver->coalesce, FLOOD_MOST);
+		drain.taken = coalesce_flush(receiver->coalesce, take, user);
+	} else {
+		left = empty_rings(receiver, put_one, &drain, max);
 	}
-	if (empty < receiver->thread_count)
+	if (left)
 		wake(receiver);
-	return taken;
+	return drain.taken;
 }
 
 static uint64_t
@@ -513,6 +565,7 @@ receiver_stats(const struct receiver *receiver, struct receiver_stats *ret_stats
 	stats.receive_errors = tally.receive_errors;
 	stats.truncated = tally.truncated;
 	stats.seen = tally.seen;
+	stats.merged = coalesce_merged(receiver->coalesce);
 	*ret_stats = stats;
 }
 

@@ -73,7 +73,8 @@ int receiver_fd(const struct receiver *receiver);
 /*
  * Hands at most `max` waiting sightings to `take`, turn by turn from each thread's ring; the
  * pointer is valid during the call alone. Returns how many. When some are left receiver_fd stays
- * readable.
+ * readable. In a flood (1,024 wait and `max` is 512 or more) those that say the same of one
+ * conversation are taken together: `merged` of sightings.
  */
 size_t receiver_drain(struct receiver *receiver,
     void (*take)(void *user, const struct sighting *sighting), void *user, size_t max);
@@ -87,6 +88,7 @@ struct receiver_stats {
 	uint64_t truncated;          /* longer than the receive buffer: its end is missing */
 	struct glance_counters seen; /* samples, rejects, headers, pairs, sightings */
 	uint64_t ring_drops;         /* lost because a ring was full */
+	uint64_t merged;             /* taken together with others of their conversation */
 	uint64_t exporters;          /* known now */
 	uint64_t exporters_evicted;  /* the longest silent made room for a new one */
 };

@@ -252,6 +252,42 @@ a_full_ring_drops_and_counts(void **state)
 }
 
 static void
+add_up(void *user, const struct sighting *sighting)
+{
+	struct taken *taken = user;
+	taken->count += 1 + (size_t)sighting->merged;
+	taken->last = *sighting;
+}
+
+/* Two thousand samples of one conversation wait: the main thread sees one, and how many it was. */
+static void
+a_flood_is_taken_together(void **state)
+{
+	(void)state;
+	static struct forge forge;
+	struct slot *slot = slot_of_test();
+	struct receiver_conf conf = {.threads = 1, .ring_slots = 4096};
+	struct receiver *receiver = receiver_of_test(slot, &conf);
+	for (uint32_t i = 1; i <= 2000; i++) {
+		forge_two(&forge, "192.0.2.250", i);
+		send_to(receiver, &forge);
+		if (i % 100 == 0)
+			wait_datagrams(receiver, i);
+	}
+	struct taken taken = {0};
+	assert_int_equal(receiver_drain(receiver, add_up, &taken, 512), 1);
+	assert_int_equal(taken.count, 2000);
+	struct receiver_stats stats;
+	receiver_stats(receiver, &stats);
+	assert_int_equal(stats.merged, 1999);
+	assert_int_equal(stats.ring_drops, 0);
+	struct pollfd poll_fd = {.fd = receiver_fd(receiver), .events = POLLIN};
+	assert_int_equal(poll(&poll_fd, 1, 0), 0);
+	receiver_free(&receiver);
+	slot_free(&slot);
+}
+
+static void
 sources_not_on_the_allow_list_are_refused(void **state)
 {
 	(void)state;
@@ -360,6 +396,7 @@ main(void)
 	    cmocka_unit_test(a_new_table_counts_at_once),
 	    cmocka_unit_test(one_exporter_stays_with_one_thread),
 	    cmocka_unit_test(a_full_ring_drops_and_counts),
+	    cmocka_unit_test(a_flood_is_taken_together),
 	    cmocka_unit_test(sources_not_on_the_allow_list_are_refused),
 	    cmocka_unit_test(what_the_kernel_drops_is_told_by_socket),
 	    cmocka_unit_test(an_address_in_use_is_said),
