@@ -15,6 +15,7 @@
 
 #include "agent/rules/accept.h"
 #include "agent/rules/commit.h"
+#include "agent/rules/device.h"
 #include "agent/rules/nflog.h"
 #include "agent/rules/target.h"
 #include "agent/wire/jail.h"
@@ -62,6 +63,10 @@ make_target(void *user, const struct held *held, unsigned rule, struct entry_tar
 		    r->config.nflog_group, entry_tag(held->capture, rule, tag), ret_target);
 		return 0;
 	}
+	if (held->target == WIRE_TARGET_TEE) {
+		device_target(held->capture, ret_target);
+		return 0;
+	}
 	int e = target_erspan(r->cache, held->order.filter.a.addr.family, &held->source,
 	    &held->order.analyser.addr, held->order.analyser.ttl ? held->order.analyser.ttl : 64,
 	    &cached, error);
@@ -79,6 +84,10 @@ probe_target(const struct rules *r, unsigned family)
 	if ((forced == WIRE_TARGET_AUTO || forced == WIRE_TARGET_ERSPAN) &&
 	    target_in_kernel(family, "ERSPAN"))
 		return WIRE_TARGET_ERSPAN;
+	/* All in the kernel, where it can: no user space on the way of a copy. */
+	if ((forced == WIRE_TARGET_AUTO || forced == WIRE_TARGET_TEE) && family == 4 &&
+	    target_in_kernel(family, "TEE") && device_can())
+		return WIRE_TARGET_TEE;
 	if ((forced == WIRE_TARGET_AUTO || forced == WIRE_TARGET_NFLOG) && r->mirror_ready &&
 	    target_in_kernel(family, "NFLOG"))
 		return WIRE_TARGET_NFLOG;
@@ -88,7 +97,8 @@ probe_target(const struct rules *r, unsigned family)
 static const char *
 target_name(uint8_t target)
 {
-	static const char *const names[] = {"none", "ERSPAN", "TEE", "NFLOG and mirror"};
+	static const char *const names[] = {
+	    "none", "ERSPAN", "TEE and an erspan device", "NFLOG and mirror"};
 
 	return names[target <= WIRE_TARGET_NFLOG ? target : 0];
 }
@@ -117,6 +127,13 @@ forget_session(const struct held *held)
 
 	if (held->target == WIRE_TARGET_NFLOG)
 		(void)wire_send(WIRE_FD_PEER, &msg, NULL, 0);
+	if (held->target != WIRE_TARGET_TEE)
+		return;
+	int e = device_drop(held->capture);
+	if (e < 0)
+		log_errno(LOG_LEVEL_ERROR, e,
+		    "the erspan device of capture %" PRIu64 " could not be taken away",
+		    held->capture);
 }
 
 /* Reports what changed; forgets what was reported at its end. */
@@ -199,12 +216,42 @@ tell_mirror(struct rules *r, struct held *held)
 		.analyser = held->order.analyser,
 		.source = held->source}};
 
+	char error[DEVICE_ERROR_MAX];
+
+	if (held->target == WIRE_TARGET_TEE &&
+	    device_make(held->capture, &held->order.analyser, &held->source, error) < 0)
+		refuse(r, held, RESULT_KERNEL, error);
 	if (held->target != WIRE_TARGET_NFLOG)
 		return;
 	/* Before the rule is there: its first packet finds the session. */
 	int e = wire_send(WIRE_FD_PEER, &msg, NULL, 0);
 	if (e < 0)
 		refuse(r, held, RESULT_INTERNAL, "the mirror process does not keep up");
+}
+
+/* The family's target; the erspan device has no IPv6 outside, the mirror process has. */
+static uint8_t
+pick_target(const struct rules *r, const struct order *order)
+{
+	uint8_t target = order->filter.a.addr.family == 6 ? r->status.target6 : r->status.target4;
+
+	if (target == WIRE_TARGET_TEE && order->analyser.addr.family != 4 && r->mirror_ready)
+		return WIRE_TARGET_NFLOG;
+	return target;
+}
+
+/* Counters of what the kernel copied by itself. */
+static void
+count_device(struct held *held)
+{
+	struct device_counters counters;
+
+	if (held->target != WIRE_TARGET_TEE || !device_count(held->capture, &counters))
+		return;
+	held->dirty |= counters.dropped != held->dropped;
+	held->copied = counters.copied;
+	held->copied_bytes = counters.bytes;
+	held->dropped = counters.dropped;
 }
 
 static void
@@ -251,7 +298,7 @@ on_put(struct rules *r, const struct wire_put *put, struct instant now)
 		return;
 	}
 	held->source = source;
-	held->target = put->order.filter.a.addr.family == 6 ? r->status.target6 : r->status.target4;
+	held->target = pick_target(r, &put->order);
 	if (code != RESULT_OK) {
 		refuse(r, held, code, text);
 		return;
@@ -485,6 +532,7 @@ tick(struct rules *r, struct instant now)
 		return;
 	}
 	for (struct held *held = r->set.head; held; held = held->hh.next) {
+		count_device(held);
 		if (held->bps)
 			held->dirty = true;
 		if (held->total.packets &&
@@ -554,6 +602,13 @@ clean(struct commit *commit, unsigned wait_ms)
 		    e == -EAGAIN ? "" : commit->text);
 	else if (removed)
 		log_notice("took out %u rules that nobody accounts for", removed);
+	/* No rule leads to them any more; where there are no such devices this finds none. */
+	int devices = e < 0 ? 0 : device_clean();
+	if (devices < 0)
+		log_errno(
+		    LOG_LEVEL_ERROR, devices, "erspan devices of ours could not be looked for");
+	else if (devices)
+		log_notice("took away %d erspan devices that nobody accounts for", devices);
 	return e;
 }
 
