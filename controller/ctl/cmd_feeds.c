@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <string.h>
 
+#include "common/base/conf.h"
 #include "controller/ctl/ask.h"
 #include "controller/ctl/cmd.h"
 #include "controller/ctl/list.h"
@@ -153,24 +154,25 @@ take_addr(struct ctl *ctl, const char *word, struct addr *ret_addr)
 	    "\"%.60s\" is no address: 192.0.2.1 or 2001:db8::1; names are not looked up", word);
 }
 
+/* ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT; --port says it as well. */
 static int
-take_port(struct ctl *ctl, uint16_t *ret_port)
+take_remote(struct ctl *ctl, const char *word, struct addr *ret_addr, uint16_t *ret_port)
 {
 	uint64_t port = 0;
 	int r = list_number(ctl, "--port", ctl->value[CTL_OPT_PORT], 65535, &port);
 
 	*ret_port = (uint16_t)port;
-	return r;
+	if (r != CTL_EXIT_OK || conf_parse_endpoint(word, ret_addr, ret_port) == 0)
+		return r;
+	return take_addr(ctl, word, ret_addr);
 }
 
 int
 cmd_lookup(struct ctl *ctl)
 {
 	struct ctl_request request = {.verb = CTL_LOOKUP};
-	int r = take_addr(ctl, ctl->args[0], &request.addr);
+	int r = take_remote(ctl, ctl->args[0], &request.addr, &request.port);
 
-	if (r == CTL_EXIT_OK)
-		r = take_port(ctl, &request.port);
 	return r ? r
 		 : list_rows(ctl, &request, CTL_ROW_MATCH, match_columns, "matches",
 		       "no list holds that address");
@@ -180,12 +182,12 @@ int
 cmd_explain(struct ctl *ctl)
 {
 	struct ctl_request request = {.verb = CTL_EXPLAIN};
-	int r = take_addr(ctl, ctl->args[0], &request.addr);
+	const char *local = ctl->arg_count == 2 ? ctl->args[0] : ctl->value[CTL_OPT_WITH];
+	int r = take_remote(
+	    ctl, ctl->args[ctl->arg_count == 2 ? 1 : 0], &request.addr, &request.port);
 
 	if (r == CTL_EXIT_OK)
-		r = take_addr(ctl, ctl->value[CTL_OPT_WITH], &request.other);
-	if (r == CTL_EXIT_OK)
-		r = take_port(ctl, &request.port);
+		r = take_addr(ctl, local, &request.other);
 	return r ? r
 		 : list_rows(ctl, &request, CTL_ROW_STEP, step_columns, "steps",
 		       "the controller had nothing to say");

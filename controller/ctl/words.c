@@ -33,9 +33,9 @@ static const struct words table[] = {
     {"capture show", "ID", 1, 1, 0, cmd_capture_show, "all that is known of one capture"},
     {"feeds", "", 0, 0, 0, cmd_feeds, "the block lists"},
     {"feed", "NAME [refresh]", 1, 2, 0, cmd_feed, "one block list; refresh: fetch it now"},
-    {"lookup", "ADDRESS", 1, 1, BIT(PORT), cmd_lookup, "which lists hold an address"},
-    {"explain", "ADDRESS", 1, 1, BIT(PORT) | BIT(WITH), cmd_explain,
-	"what would be done if that address were seen, and why"},
+    {"lookup", "ADDRESS[:PORT]", 1, 1, BIT(PORT), cmd_lookup, "which lists hold an address"},
+    {"explain", "[LOCAL] REMOTE[:PORT]", 1, 2, BIT(PORT) | BIT(WITH), cmd_explain,
+	"what would be done about that conversation, and why"},
     {"events", "", 0, 0, BIT(FOLLOW) | BIT(COUNT), cmd_events, "what happened, as JSON lines"},
     {"top", "", 0, 0, BIT(ONCE), cmd_top, "captures and rates, live"},
     {"freeze", "", 0, 0, BIT(WHY), cmd_freeze, "nothing new is captured, fabric-wide"},
@@ -369,7 +369,7 @@ words_usage(const struct words *word, FILE *file)
 	fputs("usage: finderscopectl [--socket PATH] [--json] command [argument ...]\n", file);
 	for (const struct words *w = table; w->path; w++) {
 		snprintf(left, sizeof left, "%s %s", w->path, w->args);
-		fprintf(file, "  %-26s %s\n", left, w->help);
+		fprintf(file, "  %-29s %s\n", left, w->help);
 	}
 	fputs("Words may be shortened as long as they stay clear: cap sh 7. Options of a command:\n"
 	      "finderscopectl COMMAND --help.\n",

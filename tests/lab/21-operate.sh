@@ -127,8 +127,8 @@ third=$(started_id "$(ctl capture start 'host 10.1.0.2 and host 198.51.100.9' --
 tap "and it holds again" fabric_wait 20 capture_is "${third:-0}" "in kernel"
 
 # Lists and why.
-tap_says "lookup: the very line" "list.*198.51.100.9.*line 1" ctl lookup 198.51.100.9
-tap_says "explain: step by step" "capture $third is in kernel" ctl explain 198.51.100.9 --with 10.1.0.2
+tap_says "lookup: the very line" "list.*198.51.100.9.*line 1" ctl lookup 198.51.100.9:443
+tap_says "explain: step by step" "capture $third is in kernel" ctl explain 10.1.0.2 198.51.100.9:443
 tap_says "explain of the harmless" "no feed lists" ctl explain 203.0.113.5 --with 10.1.0.2
 
 # A list that changes its mind: a reload with another allow-list, seen by status and lookup.
