@@ -178,11 +178,13 @@ print_rejected(
 
 /* Everything but the packet and what comes behind it. */
 static void
-print_head(
-    const struct sflow_datagram *datagram, const struct sflow_sample *sample, const char *exporter)
+print_head(const struct sflow_datagram *datagram, const struct sflow_sample *sample,
+    const char *exporter, uint64_t frame)
 {
-	printf("{\"type\":\"%s\",\"exporter\":\"%s\",\"sub_agent\":%u,\"datagram_sequence\":%u",
-	    sflow_type_name(sample->type), exporter, datagram->sub_agent, datagram->sequence);
+	printf("{\"type\":\"%s\",\"frame\":%llu,\"exporter\":\"%s\",\"sub_agent\":%u,"
+	       "\"datagram_sequence\":%u",
+	    sflow_type_name(sample->type), (unsigned long long)frame, exporter, datagram->sub_agent,
+	    datagram->sequence);
 	if (sample->type == SFLOW_UNKNOWN) {
 		printf(",\"enterprise\":%u,\"format\":%u", sample->tag >> 12, sample->tag & 0xfff);
 		return;
@@ -227,7 +229,7 @@ datagram(struct decode *decode, const struct recording_datagram *recorded)
 		bool flow = sample.type == SFLOW_FLOW || sample.type == SFLOW_EXPANDED_FLOW ||
 			    sample.type == SFLOW_DISCARD;
 		if (!decode->stats_only)
-			print_head(&datagram, &sample, exporter);
+			print_head(&datagram, &sample, exporter, recorded->number);
 		if (flow)
 			print_packet(decode, &sample);
 		if (decode->stats_only)

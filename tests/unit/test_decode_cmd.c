@@ -130,7 +130,7 @@ a_flow(void **state)
 	assert_int_equal(run_forge(NULL), 0);
 	assert_int_equal(count, 1);
 	assert_json(lines[0],
-	    "{'type':'flow','exporter':'192.0.2.1','sub_agent':9,'datagram_sequence':77,"
+	    "{'type':'flow','frame':1,'exporter':'192.0.2.1','sub_agent':9,'datagram_sequence':77,"
 	    "'sample_sequence':5,'source_id_type':2,'source_id_index':10,'sampling_rate':1000,"
 	    "'sample_pool':5000,'drops':3,'input':3,'output':4,'frame_length':62,"
 	    "'header_protocol':1,'header_length':58,'stripped':4,'packet':'ip','ethertype':2048,"
@@ -215,21 +215,23 @@ the_other_types(void **state)
 	forge_close(&forge, mark);
 	assert_int_equal(run_forge(NULL), 0);
 	assert_int_equal(count, 5);
-	assert_json(lines[0],
-	    "{'type':'counters','exporter':'192.0.2.1','sub_agent':0,'datagram_sequence':77,"
-	    "'sample_sequence':11,'source_id_type':0,'source_id_index':7}");
+	assert_json(lines[0], "{'type':'counters','frame':1,'exporter':'192.0.2.1','sub_agent':0,'"
+			      "datagram_sequence':77,"
+			      "'sample_sequence':11,'source_id_type':0,'source_id_index':7}");
 	assert_json(lines[1],
-	    "{'type':'expanded_counters','exporter':'192.0.2.1','sub_agent':0,"
+	    "{'type':'expanded_counters','frame':1,'exporter':'192.0.2.1','sub_agent':0,"
 	    "'datagram_sequence':77,'sample_sequence':12,'source_id_type':1,'source_id_index':8}");
-	assert_json(lines[2],
-	    "{'type':'unknown','exporter':'192.0.2.1','sub_agent':0,'datagram_sequence':77,"
-	    "'enterprise':4413,'format':7}");
+	assert_json(lines[2], "{'type':'unknown','frame':1,'exporter':'192.0.2.1','sub_agent':0,'"
+			      "datagram_sequence':77,"
+			      "'enterprise':4413,'format':7}");
 	assert_json(lines[3],
-	    "{'type':'expanded_flow','exporter':'192.0.2.1','sub_agent':0,'datagram_sequence':77,"
+	    "{'type':'expanded_flow','frame':1,'exporter':'192.0.2.1','sub_agent':0,'datagram_"
+	    "sequence':77,"
 	    "'sample_sequence':13,'source_id_type':0,'source_id_index':7,'sampling_rate':1000,"
 	    "'sample_pool':13000,'drops':0,'input':3,'output':4,'frame_length':0}");
 	assert_json(lines[4],
-	    "{'type':'discard','exporter':'192.0.2.1','sub_agent':0,'datagram_sequence':77,"
+	    "{'type':'discard','frame':1,'exporter':'192.0.2.1','sub_agent':0,'datagram_sequence':"
+	    "77,"
 	    "'sample_sequence':14,'source_id_type':0,'source_id_index':7,'drops':0,'reason':289,"
 	    "'input':3,'output':0,'frame_length':0}");
 }
@@ -277,7 +279,7 @@ extended_records(void **state)
 	forge_close(&forge, mark);
 	assert_int_equal(run_forge(NULL), 0);
 	assert_json(lines[0],
-	    "{'type':'flow','exporter':'192.0.2.1','sub_agent':0,'datagram_sequence':77,"
+	    "{'type':'flow','frame':1,'exporter':'192.0.2.1','sub_agent':0,'datagram_sequence':77,"
 	    "'sample_sequence':5,'source_id_type':0,'source_id_index':7,'sampling_rate':1000,"
 	    "'sample_pool':5000,'drops':0,'input':3,'output':4,'frame_length':0,'in_vlan':100,"
 	    "'out_vlan':200,'next_hop':'192.0.2.5','as':1,'source_as':2,'source_peer_as':3,"
