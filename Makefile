@@ -49,7 +49,7 @@ LIBS_TEST       := -lcmocka
 # A room's sources are found, not listed; a program's own main.c stays out of the archives that tests link.
 sources = $(filter-out %/main.c,$(wildcard $(addsuffix /*.c,$(1))))
 SRC_COMMON     := $(call sources,common/base common/msg common/tool)
-SRC_AGENT      := $(call sources,agent/wire agent/rules agent/mirror agent/main)
+SRC_AGENT      := $(call sources,agent agent/wire agent/rules agent/mirror agent/main)
 SRC_CONTROLLER := $(call sources,controller/receive controller/match controller/feeds controller/decide \
                   controller/store controller/agents controller/serve controller/settings controller/engine)
 SRC_CTL        := $(call sources,controller/ctl)

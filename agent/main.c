@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/check.h"
 #include "agent/main/agent.h"
 #include "agent/main/agent_conf.h"
 #include "agent/mirror/mirror.h"
@@ -24,13 +25,14 @@
 
 static const char usage[] =
     "usage: finderscope-agent [-c FILE] [-n] [-v] [--debug]\n"
-    "       finderscope-agent [-c FILE] --release | --unrelease | --clean | --check |\n"
-    "                    --public-key\n"
+    "       finderscope-agent [-c FILE] --release | --unrelease | --clean | --public-key\n"
+    "       finderscope-agent [-c FILE] --check [ANALYSER ...]\n"
     "\n"
     "  -c, --config FILE  read FILE instead of " AGENT_CONF_PATH "\n"
     "  -n                 read the configuration, say whether it is good, and end\n"
     "  -v                 with -n: print it as it was understood\n"
-    "      --check        the same as -n\n"
+    "      --check        say what is found on this machine, what is wrong, how to mend it;\n"
+    "                     with the ways to these analysers\n"
     "      --release      take out every mirror rule and take no new ones, also after a restart\n"
     "      --unrelease    lift that\n"
     "      --public-key   print the public key and its fingerprint; makes the key where there is "
@@ -71,6 +73,9 @@ struct words {
 	bool check, print, version, help, public_key;
 	unsigned uid, gid;
 	int level;
+	bool look; /* --check */
+	char **analysers;
+	int analyser_count;
 };
 
 static bool
@@ -84,8 +89,10 @@ read_words(int argc, char **argv, struct words *w)
 			w->config = optarg;
 			break;
 		case 'n':
-		case OPT_CHECK:
 			w->check = true;
+			break;
+		case OPT_CHECK:
+			w->look = true;
 			break;
 		case OPT_PUBLIC_KEY:
 			w->public_key = true;
@@ -123,7 +130,10 @@ read_words(int argc, char **argv, struct words *w)
 		default:
 			return false;
 		}
-	if (optind < argc) {
+	if (w->look) {
+		w->analysers = argv + optind;
+		w->analyser_count = argc - optind;
+	} else if (optind < argc) {
 		fprintf(stderr,
 		    "finderscope-agent: \"%s\" is one word too many; --help lists them\n",
 		    argv[optind]);
@@ -146,6 +156,24 @@ run_task(const struct agent_conf *conf, int task)
 						       : RULES_CLEAN;
 
 	return rules_task(&conf->rules, what, TASK_WAIT_MS) < 0;
+}
+
+static int
+look(const struct agent_conf *conf, const struct words *w)
+{
+	struct addr analysers[16];
+
+	if (w->analyser_count > 16) {
+		fprintf(stderr, "finderscope-agent: at most 16 analysers at a time\n");
+		return 2;
+	}
+	for (int i = 0; i < w->analyser_count; i++)
+		if (addr_parse(w->analysers[i], &analysers[i]) < 0) {
+			fprintf(stderr, "finderscope-agent: \"%s\" is no address of an analyser\n",
+			    w->analysers[i]);
+			return 2;
+		}
+	return check_run(conf, analysers, (size_t)w->analyser_count, stdout);
 }
 
 /* rules writes here as root without CAP_DAC_OVERRIDE, so the folders are root's. */
@@ -200,6 +228,8 @@ run_agent(const struct words *w)
 		if (w->print)
 			conf_print(conf.tree, print_text, stdout);
 		status = 0;
+	} else if (w->look) {
+		status = look(&conf, w);
 	} else if (geteuid() != 0) {
 		fprintf(stderr,
 		    "finderscope-agent: to be started as root; it gives up what it does "

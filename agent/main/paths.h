@@ -20,6 +20,9 @@
 #include "common/base/order.h"
 
 #define PATHS_MAX 64
+/* NUD_* bits of a next hop that answered, or need not: REACHABLE, STALE, DELAY, PROBE, NOARP,
+ * PERMANENT. */
+#define PATHS_NUD_KNOWN (0x02 | 0x04 | 0x08 | 0x10 | 0x40 | 0x80)
 
 struct paths_route {
 	bool found;
