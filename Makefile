@@ -109,7 +109,7 @@ $(BUILD)/finderscope-controller: $(call obj,controller/main.c) $(LIB_CONTROLLER)
 $(BUILD)/finderscope-agent: $(call obj,agent/main.c) $(LIB_AGENT) $(LIB_COMMON)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_AGENT) $(LIBS_COMMON)
 $(BUILD)/finderscopectl: $(call obj,controller/ctl/main.c) $(LIB_CTL) $(LIB_COMMON)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ -ljansson -lpcap $(LIBS_COMMON)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ -ljansson $(LIBS_COMMON)
 
 TEST_ARCHIVES = $(LIB_SUPPORT) $(LIB_CTL) $(LIB_CONTROLLER) $(LIB_AGENT) $(LIB_COMMON)
 TEST_LIBS = $(LIBS_TEST) $(LIBS_AGENT) $(LIBS_CONTROLLER) $(LIBS_COMMON)

@@ -46,8 +46,9 @@ enum ctl_verb {
 	CTL_FEED_REFRESH = 11,  /* name */
 	CTL_LOOKUP = 12,        /* addr, port */
 	CTL_EXPLAIN = 13,       /* addr, port, other: what would be done about that conversation */
-	CTL_EVENTS = 14,        /* count: the last so many; follow: and those that come */
-	CTL_FREEZE = 15,        /* text: why */
+	CTL_EVENTS = 14, /* count: the last so many, id: of that capture alone; follow: and those
+			    that come */
+	CTL_FREEZE = 15, /* text: why */
 	CTL_THAW = 16,
 	CTL_RELEASE = 17,   /* name: a switch, or "all"; text: why */
 	CTL_UNRELEASE = 18, /* name, or "all": lifts a release */

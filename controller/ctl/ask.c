@@ -25,6 +25,9 @@ ask_fail(struct ctl *ctl, enum ctl_exit code, enum result result, const char *fo
 	va_start(args, format);
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
+	if (ctl->leave)
+		fputs(ctl->leave, ctl->out.file);
+	ctl->leave = NULL;
 	fflush(stdout);
 	fprintf(stderr, "finderscopectl: %s\n", text);
 	if (ctl->json) {

@@ -7,6 +7,7 @@
 
 /* cmd_status.c */
 int cmd_status(struct ctl *ctl);
+/* cmd_top.c */
 int cmd_top(struct ctl *ctl);
 /* cmd_agents.c */
 int cmd_agents(struct ctl *ctl);

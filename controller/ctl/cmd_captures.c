@@ -6,6 +6,7 @@
 #include "common/tool/filter_text.h"
 #include "controller/ctl/ask.h"
 #include "controller/ctl/cmd.h"
+#include "controller/ctl/headers.h"
 #include "controller/ctl/list.h"
 
 static enum text_table_colour
@@ -31,8 +32,8 @@ state_colour(enum ctl_capture_state state)
 	return TEXT_TABLE_PLAIN;
 }
 
-static void
-make_state(const void *row, char text[OUT_TEXT_MAX], enum text_table_colour *ret_colour)
+void
+list_make_state(const void *row, char text[OUT_TEXT_MAX], enum text_table_colour *ret_colour)
 {
 	const struct ctl_capture *capture = row;
 
@@ -40,8 +41,8 @@ make_state(const void *row, char text[OUT_TEXT_MAX], enum text_table_colour *ret
 	snprintf(text, OUT_TEXT_MAX, "%s", ctl_msg_capture_state_name(capture->state));
 }
 
-static void
-make_filter(const void *row, char text[OUT_TEXT_MAX], enum text_table_colour *ret_colour)
+void
+list_make_filter(const void *row, char text[OUT_TEXT_MAX], enum text_table_colour *ret_colour)
 {
 	(void)ret_colour;
 	filter_format(&((const struct ctl_capture *)row)->filter, text);
@@ -71,8 +72,8 @@ hold_name(enum hold hold)
 	return "asked";
 }
 
-static void
-make_switches(const void *row, char text[OUT_TEXT_MAX], enum text_table_colour *ret_colour)
+void
+list_make_switches(const void *row, char text[OUT_TEXT_MAX], enum text_table_colour *ret_colour)
 {
 	const struct ctl_capture *capture = row;
 	size_t n = 0;
@@ -110,8 +111,8 @@ json_holders(const void *row)
 	return array;
 }
 
-static void
-make_why(const void *row, char text[OUT_TEXT_MAX], enum text_table_colour *ret_colour)
+void
+list_make_why(const void *row, char text[OUT_TEXT_MAX], enum text_table_colour *ret_colour)
 {
 	const struct ctl_capture *c = row;
 	const char *code = c->code ? result_text((int)c->code) : "";
@@ -135,16 +136,16 @@ make_why(const void *row, char text[OUT_TEXT_MAX], enum text_table_colour *ret_c
 	    C("max_bytes", NULL, OUT_NUMBER, max_bytes)
 static const struct out_column list_columns[] = {
     C("id", "ID", OUT_NUMBER, id),
-    {"state", "STATE", OUT_MAKE, 0, 0, make_state, NULL},
+    {"state", "STATE", OUT_MAKE, 0, 0, list_make_state, NULL},
     C("age_ms", "AGE", OUT_MS, age_ms),
     C("left_ms", "LEFT", OUT_LEFT, left_ms),
     C("packets", "PACKETS", OUT_NUMBER, packets),
     C("bytes", "BYTES", OUT_BYTES, bytes),
-    {NULL, "SWITCHES", OUT_MAKE, 0, 0, make_switches, NULL},
-    {"switches", NULL, OUT_JSON, 0, 0, make_switches, json_holders},
+    {NULL, "SWITCHES", OUT_MAKE, 0, 0, list_make_switches, NULL},
+    {"switches", NULL, OUT_JSON, 0, 0, list_make_switches, json_holders},
     C(NULL, "BY", OUT_TEXT, by),
-    {"filter", "FILTER", OUT_MAKE, 0, 0, make_filter, NULL},
-    {NULL, "WHY", OUT_MAKE, 0, 0, make_why, NULL},
+    {"filter", "FILTER", OUT_MAKE, 0, 0, list_make_filter, NULL},
+    {NULL, "WHY", OUT_MAKE, 0, 0, list_make_why, NULL},
     JSON_ONLY,
     {.kind = OUT_END},
 };
@@ -181,8 +182,8 @@ make_limits(const void *row, char text[OUT_TEXT_MAX], enum text_table_colour *re
 
 static const struct out_column show_columns[] = {
     C("id", "capture", OUT_NUMBER, id),
-    {"filter", "filter", OUT_MAKE, 0, 0, make_filter, NULL},
-    {"state", "state", OUT_MAKE, 0, 0, make_state, NULL},
+    {"filter", "filter", OUT_MAKE, 0, 0, list_make_filter, NULL},
+    {"state", "state", OUT_MAKE, 0, 0, list_make_state, NULL},
     C(NULL, "because", OUT_CODE, code),
     C(NULL, "says", OUT_TEXT, text),
     C(NULL, "by", OUT_TEXT, by),
@@ -193,7 +194,7 @@ static const struct out_column show_columns[] = {
     {NULL, "ends at", OUT_MAKE, 0, 0, make_limits, NULL},
     C("packets", "packets", OUT_NUMBER, packets),
     C("bytes", "bytes", OUT_BYTES, bytes),
-    {"switches", NULL, OUT_JSON, 0, 0, make_switches, json_holders},
+    {"switches", NULL, OUT_JSON, 0, 0, list_make_switches, json_holders},
     JSON_ONLY,
     {.kind = OUT_END},
 };
@@ -275,8 +276,15 @@ cmd_capture_show(struct ctl *ctl)
 {
 	struct ctl_request request = {.verb = CTL_CAPTURES};
 	struct show show = {.ctl = ctl};
-	int r = list_number(ctl, "capture", ctl->args[0], UINT64_MAX, &request.id);
+	const char *path = ctl->value[CTL_OPT_PCAP];
+	int r = list_number(ctl, "capture", ctl->args[0], UINT64_MAX, &request.id), count;
 
+	if (r == CTL_EXIT_OK && path) {
+		count = headers_write(ctl, request.id, path);
+		if (count < 0 || strcmp(path, "-") == 0)
+			return count < 0 ? -count : CTL_EXIT_OK;
+		fprintf(stderr, "%d sampled header%s in %s\n", count, count == 1 ? "" : "s", path);
+	}
 	if (r == CTL_EXIT_OK)
 		r = ask(ctl, &request, take_show, &show, NULL);
 	if (r == CTL_EXIT_OK && !show.seen)

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "controller/ctl/ask.h"
 #include "controller/ctl/cmd.h"
@@ -181,59 +178,4 @@ cmd_status(struct ctl *ctl)
 	json_decref(status.counters);
 	text_table_free(&status.more);
 	return r;
-}
-
-/* One look of top: status in two lines, then the captures. */
-static int
-look(struct ctl *ctl)
-{
-	struct ctl_request request = {.verb = CTL_STATUS};
-	struct status status = {.counters = json_object(), .more = text_table_new(ctl->out.colour)};
-	char up[TEXT_TABLE_UNIT_MAX], rate[TEXT_TABLE_UNIT_MAX];
-	const struct ctl_status *s = &status.row;
-	int r = ask(ctl, &request, take_status, &status, NULL);
-
-	json_decref(status.counters);
-	text_table_free(&status.more);
-	if (r != CTL_EXIT_OK)
-		return r;
-	fprintf(ctl->out.file,
-	    "finderscope %s  up %s  %s%s\nagents %u/%u  exporters %u  samples %" PRIu64
-	    "  sightings %" PRIu64 "  captures %u/%u  mirrored %s\n\n",
-	    s->version, text_table_age(s->uptime_ms, up), s->frozen ? "FROZEN " : "",
-	    s->released_all ? "RELEASED" : "", s->agents_connected, s->agents_known, s->exporters,
-	    s->samples, s->sightings, s->captures, s->captures_max,
-	    text_table_rate(s->mirrored_bps, rate));
-	return list_captures(ctl, false);
-}
-
-int
-cmd_top(struct ctl *ctl)
-{
-	FILE *file = ctl->out.file;
-	int r;
-
-	if (ctl->json || ctl->value[CTL_OPT_ONCE] || !isatty(fileno(file)))
-		return ctl->json ? list_captures(ctl, false) : look(ctl);
-	/* No raw mode, no other screen: whatever ends it, the terminal is as it was. */
-	for (;;) {
-		char *text = NULL;
-		size_t size = 0;
-
-		ctl->out.file = open_memstream(&text, &size);
-		if (ctl->out.file == NULL) {
-			ctl->out.file = file;
-			return CTL_EXIT_REFUSED;
-		}
-		r = look(ctl);
-		fclose(ctl->out.file);
-		ctl->out.file = file;
-		if (r == CTL_EXIT_OK)
-			fprintf(file, "\033[H\033[2J%s", text);
-		fflush(file);
-		free(text);
-		if (r != CTL_EXIT_OK)
-			return r;
-		(void)nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
-	}
 }

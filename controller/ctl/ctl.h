@@ -40,6 +40,7 @@ enum ctl_option {
 	CTL_OPT_PORT,
 	CTL_OPT_WITH,
 	CTL_OPT_ONCE,
+	CTL_OPT_PCAP,
 	CTL_OPT_MAX,
 };
 
@@ -48,10 +49,11 @@ enum ctl_option {
 struct ctl {
 	const char *socket; /* NULL: the default ones */
 	struct out out;
-	int fd; /* to the controller; -1: not connected yet */
+	const char *leave; /* written before an error is: gives the terminal back; NULL: nothing */
+	int fd;            /* to the controller; -1: not connected yet */
 	bool json;
-	json_t *held; /* an array: errors are kept here, not printed; NULL: printed */
-	const struct words *word;       /* the command */
+	json_t *held;             /* an array: errors are kept here, not printed; NULL: printed */
+	const struct words *word; /* the command */
 	const char *value[CTL_OPT_MAX]; /* "" for options without a value; NULL: not given */
 	const char *args[CTL_ARGS_MAX];
 	unsigned arg_count;

@@ -18,6 +18,12 @@ int list_do(struct ctl *ctl, struct ctl_request *request, const char *done);
 
 /* cmd_captures.c: the living captures, or all */
 int list_captures(struct ctl *ctl, bool all);
+/* And columns of theirs: `row` is or begins with a struct ctl_capture. */
+void list_make_state(const void *row, char text[OUT_TEXT_MAX], enum text_table_colour *ret_colour);
+void list_make_filter(const void *row, char text[OUT_TEXT_MAX], enum text_table_colour *ret_colour);
+void list_make_switches(
+    const void *row, char text[OUT_TEXT_MAX], enum text_table_colour *ret_colour);
+void list_make_why(const void *row, char text[OUT_TEXT_MAX], enum text_table_colour *ret_colour);
 
 /* A word of the command line into `to`; an exit code other than OK when it is too long. */
 int list_copy(struct ctl *ctl, const char *what, const char *word, char *to, size_t size);

@@ -30,7 +30,7 @@ static const struct words table[] = {
     {"capture stop", "ID", 1, CTL_ARGS_MAX, 0, cmd_capture_stop, "end captures now"},
     {"capture extend", "ID", 1, 1, BIT(FOR), cmd_capture_extend,
 	"let a capture run for longer, from now on"},
-    {"capture show", "ID", 1, 1, 0, cmd_capture_show, "all that is known of one capture"},
+    {"capture show", "ID", 1, 1, BIT(PCAP), cmd_capture_show, "all that is known of one capture"},
     {"feeds", "", 0, 0, 0, cmd_feeds, "the block lists"},
     {"feed", "NAME [refresh]", 1, 2, 0, cmd_feed, "one block list; refresh: fetch it now"},
     {"lookup", "ADDRESS[:PORT]", 1, 1, BIT(PORT), cmd_lookup, "which lists hold an address"},
@@ -72,6 +72,7 @@ static const struct words_option options[CTL_OPT_MAX] = {
     [CTL_OPT_PORT] = {"--port", "N", "with that port of the address"},
     [CTL_OPT_WITH] = {"--with", "ADDRESS", "the local address it would talk to"},
     [CTL_OPT_ONCE] = {"--once", NULL, "print once and end"},
+    [CTL_OPT_PCAP] = {"--pcap", "FILE", "write the sampled headers that led to it (-: stdout)"},
 };
 
 const struct words *

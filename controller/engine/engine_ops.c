@@ -245,10 +245,14 @@ exporters(void *user, uint64_t cursor, struct serve_reply *reply)
 }
 
 static enum result
-events(void *user, uint32_t count, uint64_t cursor, struct serve_reply *reply)
+events(void *user, uint32_t count, uint64_t capture, uint64_t cursor, struct serve_reply *reply)
 {
 	struct engine *engine = user;
 	uint64_t next = journal_next(engine->journal), i = cursor;
+	char its[40];
+
+	/* As event_json writes it; no text can hold a bare quotation mark. */
+	snprintf(its, sizeof its, "\"capture\":%" PRIu64 ",", capture);
 
 	if (i == 0)
 		i = next > count ? next - count : 1;
@@ -257,6 +261,8 @@ events(void *user, uint32_t count, uint64_t cursor, struct serve_reply *reply)
 	for (; i < next; i++) {
 		const char *line = journal_line(engine->journal, i);
 
+		if (line != NULL && capture != 0 && strstr(line, its) == NULL)
+			continue;
 		if (line != NULL && !serve_event(reply, line)) {
 			serve_next(reply, i);
 			break;

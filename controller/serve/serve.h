@@ -91,9 +91,10 @@ struct serve_ops {
 	/* local may be of family 0 */
 	enum result (*explain)(void *user, const struct addr *remote, uint16_t port,
 	    const struct addr *local, struct serve_reply *reply);
-	/* The last `count` events, oldest first; the cursor goes on from there. */
-	enum result (*events)(
-	    void *user, uint32_t count, uint64_t cursor, struct serve_reply *reply);
+	/* The last `count` events, oldest first; the cursor goes on from there. `capture`: its own
+	 * alone; 0 is any. */
+	enum result (*events)(void *user, uint32_t count, uint64_t capture, uint64_t cursor,
+	    struct serve_reply *reply);
 	enum result (*freeze)(void *user, const struct serve_peer *peer, bool freeze,
 	    const char *why, struct serve_reply *reply);
 	/* name: a switch or "all"; release false lifts it */
@@ -121,8 +122,7 @@ struct serve;
 /*
  * Makes the sockets (a stale one of ours is replaced, one that answers is -EADDRINUSE). `ops` and
  * `user` must outlive the result. 0 and the caller's to free, or a negative errno and one line in
- * `error`. A group that is not there is an error; without the right to chown, the group is left as
- * it is.
+ * `error`. A group that is not there, or that the process may not give a file to, is an error.
  */
 int serve_new(const struct serve_conf *conf, const struct serve_ops *ops, void *user,
     struct serve **ret_serve, char error[CTL_TEXT_MAX]);

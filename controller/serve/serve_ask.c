@@ -77,7 +77,7 @@ ask(const struct serve_ops *ops, void *user, const struct serve_peer *peer,
 	case CTL_EXPLAIN:
 		return ops->explain(user, &q->addr, q->port, &q->other, reply);
 	case CTL_EVENTS:
-		return ops->events(user, q->count, q->cursor, reply);
+		return ops->events(user, q->count, q->id, q->cursor, reply);
 	case CTL_FREEZE:
 	case CTL_THAW:
 		return ops->freeze(user, peer, q->verb == CTL_FREEZE, q->text, reply);

@@ -5,6 +5,7 @@
  * writes the golden files anew.
  */
 #include <poll.h>
+#include <pty.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -189,6 +190,109 @@ read_only(struct lab *lab)
 }
 
 static void
+headers(struct lab *lab)
+{
+	char path[128], args[256];
+	uint32_t magic = 0;
+	FILE *file;
+
+	snprintf(path, sizeof path, "%s/seven.pcapng", lab->dir);
+	snprintf(args, sizeof args, "capture show 7 --pcap %s", path);
+	result(lab, run(lab, lab->sock, args) == 0 && strstr(lab->out, "1 sampled header"),
+	    "capture show --pcap says how many headers there are");
+	file = fopen(path, "re");
+	result(lab, file && fread(&magic, 4, 1, file) == 1 && magic == UINT32_C(0x0A0D0D0A),
+	    "and writes a pcapng file");
+	if (file)
+		fclose(file);
+	result(lab,
+	    run(lab, lab->sock,
+		"capture show 7 --pcap - | grep -ac 'capture 7, policy blocklist: "
+		"feed drop lists 198.51.100.0/24, line 77; sampled by 10.0.0.11 on "
+		"port 3, 1 in 10000'") == 0,
+	    "with a comment, to standard output as well");
+	snprintf(args, sizeof args, "capture show 8 --pcap %s/eight", lab->dir);
+	result(lab,
+	    run(lab, lab->sock, args) == 1 && strstr(lab->out, "no sampled header") &&
+		(snprintf(path, sizeof path, "%s/eight", lab->dir), access(path, F_OK) < 0),
+	    "one without a sample is refused, and no file made");
+	result(lab,
+	    run(lab, lab->sock, "capture show 7 --pcap /nonexistent/file") == 1 &&
+		strstr(lab->out, "No such file"),
+	    "a file that cannot be written is refused");
+}
+
+/* Reads the terminal until `word` stood there; false after ten seconds. */
+static bool
+read_until(struct lab *lab, int terminal, const char *word)
+{
+	struct pollfd poller = {.fd = terminal, .events = POLLIN};
+	size_t used = strlen(lab->out);
+	ssize_t n;
+
+	while (strstr(lab->out, word) == NULL) {
+		if (poll(&poller, 1, 10000) <= 0)
+			return false;
+		n = read(terminal, lab->out + used, sizeof lab->out - 1 - used);
+		if (n <= 0)
+			return false;
+		used += (size_t)n;
+		lab->out[used] = '\0';
+	}
+	return true;
+}
+
+/* The longest line in columns: colours and the like have none. */
+static size_t
+widest(const char *text)
+{
+	size_t width = 0, most = 0;
+
+	for (; *text; text++) {
+		if (*text == '\033') {
+			text += strcspn(text, "mHJKhl");
+			width = *text == 'H' ? 0 : width;
+			continue;
+		}
+		width = *text == '\n' || *text == '\r' ? 0 : width + 1;
+		most = width > most ? width : most;
+	}
+	return most;
+}
+
+/* top in a terminal of 60 columns and 7 lines: a frame that fits, another a second later, Ctrl-C.
+ */
+static void
+live_view(struct lab *lab)
+{
+	struct winsize size = {.ws_row = 7, .ws_col = 60};
+	int terminal, status = -1;
+	pid_t pid = forkpty(&terminal, NULL, NULL, &size);
+	char *second;
+	bool twice;
+
+	if (pid == 0) {
+		setenv("TERM", "xterm", 1);
+		execl(lab->ctl, lab->ctl, "--socket", lab->sock, "top", (char *)NULL);
+		_exit(99);
+	}
+	lab->out[0] = '\0';
+	result(lab, pid > 0 && read_until(lab, terminal, "mirroring"), "top shows captures");
+	result(lab, strstr(lab->out, "\033[?1049h") != NULL, "on the terminal's other screen");
+	twice = read_until(lab, terminal, "\033[J\033[H");
+	second = strstr(lab->out, "\033[J\033[H");
+	result(lab, twice && second, "and draws it again");
+	result(lab, widest(lab->out) == 60, "no wider than the terminal");
+	if (write(terminal, "\003", 1) == 1)
+		(void)read_until(lab, terminal, "\033[?1049l");
+	result(lab, strstr(lab->out, "\033[?25h\033[?1049l") != NULL,
+	    "Ctrl-C gives the terminal back");
+	(void)waitpid(pid, &status, 0);
+	result(lab, WIFEXITED(status) && WEXITSTATUS(status) == 0, "and ends it well");
+	close(terminal);
+}
+
+static void
 follow(struct lab *lab)
 {
 	char command[2048];
@@ -270,6 +374,8 @@ main(int argc, char *argv[])
 	pid = start(&lab, 0);
 	all_golden(&lab);
 	read_only(&lab);
+	headers(&lab);
+	live_view(&lab);
 	follow(&lab);
 	stop(pid);
 	/* The sockets of the killed one are in the way: the next one replaces them. */

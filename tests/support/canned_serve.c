@@ -389,11 +389,24 @@ explain(void *user, const struct addr *remote, uint16_t port, const struct addr 
 }
 
 static enum result
-events(void *user, uint32_t count, uint64_t cursor, struct serve_reply *reply)
+events(void *user, uint32_t count, uint64_t capture, uint64_t cursor, struct serve_reply *reply)
 {
+	/* ARP, 1,518 bytes with its FCS: an Ethernet header and what follows. */
+	static const char opened[] =
+	    "{\"time\":\"2026-11-26T17:10:54.123Z\",\"event\":\"capture\",\"capture\":7,"
+	    "\"to\":\"requested\",\"policy\":\"blocklist\","
+	    "\"why\":\"feed drop lists 198.51.100.0/24, line 77\",\"exporter\":\"10.0.0.11\","
+	    "\"in_port\":3,\"sampling_rate\":10000,\"frame_length\":1518,\"header_protocol\":1,"
+	    "\"header\":\"AgAAAAABAgAAAAACCABFAAAoAAAAAEAG\"}";
 	char json[64];
 
 	(void)user;
+	if (capture) {
+		serve_event(reply, "{\"event\":\"capture\",\"capture\":7,\"to\":\"mirroring\"}");
+		if (capture == 7)
+			serve_event(reply, opened);
+		return RESULT_OK;
+	}
 	for (uint64_t i = cursor; i < count; i++) {
 		snprintf(
 		    json, sizeof json, "{\"event\":\"test\",\"n\":%llu}", (unsigned long long)i);
