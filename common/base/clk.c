@@ -2,10 +2,12 @@
 #include "common/base/clk.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 static const struct unit {
 	const char *name;
@@ -42,6 +44,40 @@ int64_t
 clk_wall_ns(void)
 {
 	return read_clock(CLOCK_REALTIME);
+}
+
+static int
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return -1;
+}
+
+/* "cf0e3c4a-3b1e-…": 32 digits with dashes between. */
+void
+clk_boot(uint8_t ret_boot[CLK_BOOT_SIZE])
+{
+	char text[40] = "";
+	unsigned digits = 0;
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+
+	memset(ret_boot, 0, CLK_BOOT_SIZE);
+	if (fd < 0)
+		return;
+	if (read(fd, text, sizeof text - 1) < 0)
+		text[0] = '\0';
+	close(fd);
+	for (const char *c = text; *c != '\0' && digits < 2 * CLK_BOOT_SIZE; c++) {
+		int digit = hex_digit(*c);
+
+		if (digit < 0)
+			continue;
+		ret_boot[digits / 2] = (uint8_t)(ret_boot[digits / 2] << 4 | digit);
+		digits++;
+	}
 }
 
 struct instant

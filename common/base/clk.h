@@ -2,7 +2,7 @@
 /*
  * Time as types that can't be mixed up. Instants of the boot clock (CLOCK_BOOTTIME: runs on through
  * suspend, never set) are what every deadline and age here uses; wall time is for people and logs
- * alone. Pure but for the two reads.
+ * alone. Pure but for the three reads.
  */
 #ifndef COMMON_BASE_CLK_H
 #define COMMON_BASE_CLK_H
@@ -19,6 +19,11 @@ struct instant {
 #define CLK_S INT64_C(1000000000)
 
 struct instant clk_now(void);
+
+/* Which boot this is: instants of another one mean nothing here. All zero where the kernel doesn't
+ * tell. */
+#define CLK_BOOT_SIZE 16
+void clk_boot(uint8_t ret_boot[CLK_BOOT_SIZE]);
 
 /* Seconds and nanoseconds since the epoch, in nanoseconds. For display and event time stamps only.
  */

@@ -14,6 +14,7 @@
 
 #include "controller/receive/cursor.h"
 #include "controller/receive/quick.h"
+#include "controller/receive/recent_part.h"
 
 #define WAITING_MAX 64
 #define NOTES_MAX 32
@@ -32,6 +33,7 @@ struct glance {
 	struct table *nothing; /* an empty table, where there is none */
 	struct exporters *exporters;
 	struct glance_sink sink;
+	struct recent_table *recent; /* NULL: nothing is remembered */
 	unsigned waiting_count, note_count;
 	struct waiting waiting[WAITING_MAX + 1];
 	struct exporters_sample notes[NOTES_MAX]; /* for the exporter's row, once it is there */
@@ -76,6 +78,19 @@ glance_free(struct glance **glance)
 		table_free(&(*glance)->nothing);
 	free(*glance);
 	*glance = NULL;
+}
+
+void
+glance_remember(struct glance *glance, struct recent_table *table)
+{
+	glance->recent = table;
+}
+
+void
+glance_settle(struct glance *glance)
+{
+	if (glance->recent != NULL)
+		recent_settle(glance->recent);
 }
 
 const struct glance_counters *
@@ -217,6 +232,16 @@ is_local(const struct table *locals, bool v6, const uint8_t *addr)
 	return (v6 ? table_find6(locals, addr) : table_find4(locals, cursor_load32(addr))) != 0;
 }
 
+/* What is remembered of it came while its remote side was listed. */
+static void
+listed(const struct look *look, const struct waiting *waiting)
+{
+	size_t size = (waiting->where & WHERE_V6) != 0 ? 16 : 4;
+	bool outbound = (waiting->where & WHERE_OUTBOUND) != 0;
+	if (look->glance->recent != NULL)
+		recent_listed(look->glance->recent, waiting->remote - (outbound ? size : 0));
+}
+
 /* Looks up what waits. */
 static void
 flush(struct look *look)
@@ -227,8 +252,10 @@ flush(struct look *look)
 		uint32_t set = (waiting->where & WHERE_V6) != 0
 				   ? table_past6(look->table, waiting->remote)
 				   : table_past4(look->table, cursor_load32(waiting->remote));
-		if (QUICK_UNLIKELY(set != 0))
+		if (QUICK_UNLIKELY(set != 0)) {
+			listed(look, waiting);
 			look->handed += hand_out(look, waiting, set);
+		}
 	}
 	glance->waiting_count = 0;
 }
@@ -236,10 +263,11 @@ flush(struct look *look)
 /*
  * A pair of addresses, the destination right behind the source, as in every IP header: which side
  * is local, and may the other be listed? Then it waits in a place that is written in any case.
- * Returns how many wait.
+ * `layer` is what the full decoder found round it, NULL after the short way. Returns how many wait.
  */
 static inline __attribute__((always_inline)) unsigned
-add_pair(struct look *look, bool v6, const uint8_t *src, uint32_t where, unsigned waiting)
+add_pair(struct look *look, bool v6, const uint8_t *src, uint32_t where, unsigned waiting,
+    const struct packet_layer *layer)
 {
 	const uint8_t *dst = src + (v6 ? 16 : 4);
 	uint32_t from = table_shade(look->locals, v6, src);
@@ -252,6 +280,14 @@ add_pair(struct look *look, bool v6, const uint8_t *src, uint32_t where, unsigne
 	const uint8_t *remote = from != 0 ? dst : src;
 	look->glance->waiting[waiting] =
 	    (struct waiting){remote, where | (v6 ? WHERE_V6 : 0) | from * WHERE_OUTBOUND};
+	if (look->glance->recent != NULL) {
+		unsigned how = RECENT_IS_UNLISTED | (RECENT_IS_INBOUND - from) |
+			       (v6 ? RECENT_IS_V6 : 0) | (layer == NULL ? RECENT_IS_RAW : 0);
+		uint16_t port = 0;
+		if (layer != NULL && layer->has_ports)
+			port = from != 0 ? layer->dst_port : layer->src_port;
+		recent_note(look->glance->recent, src, how, port, from ^ to);
+	}
 	return waiting + (table_maybe(look->table, v6, cursor_load32(remote)) & (from ^ to));
 }
 
@@ -264,8 +300,9 @@ add_packet(struct look *look, const struct packet *packet, uint32_t offset)
 	counters->tunnels += packet->layer_count > 1;
 	counters->deep += packet->deep;
 	for (unsigned i = 0; i < packet->layer_count; i++)
-		glance->waiting_count = add_pair(look, packet->layers[i].family == 6,
-		    packet->layers[i].src, offset << 4 | i, glance->waiting_count);
+		glance->waiting_count =
+		    add_pair(look, packet->layers[i].family == 6, packet->layers[i].src,
+			offset << 4 | i, glance->waiting_count, &packet->layers[i]);
 }
 
 /* The exporter's row, and what waits for it. */
@@ -339,8 +376,8 @@ quick_sample_rest(struct look *look, const struct quick_sample *sample,
 	struct packet packet;
 	if (kind != 0 && quick_inner(sample->header + sample->header_length, outer, kind, &inner)) {
 		unsigned waiting = glance->waiting_count;
-		waiting = add_pair(look, outer->v6, outer->src, offset << 4, waiting);
-		waiting = add_pair(look, inner.v6, inner.src, offset << 4 | 1, waiting);
+		waiting = add_pair(look, outer->v6, outer->src, offset << 4, waiting, NULL);
+		waiting = add_pair(look, inner.v6, inner.src, offset << 4 | 1, waiting, NULL);
 		glance->waiting_count = waiting;
 		glance->counters.packet.outcomes[PACKET_IP]++;
 		glance->counters.packet.tunnels++;
@@ -372,7 +409,7 @@ quick_samples(struct look *look, struct sflow_datagram *datagram, unsigned most)
 		if (QUICK_LIKELY(quick_word(sample.header - 16) == QUICK_WORD(PACKET_ETHERNET)) &&
 		    QUICK_LIKELY(
 			quick_frame(sample.header, sample.header_length, &pair, &kind) == 1)) {
-			waiting = add_pair(look, pair.v6, pair.src, offset << 4, waiting);
+			waiting = add_pair(look, pair.v6, pair.src, offset << 4, waiting, NULL);
 			continue;
 		}
 		plain--;
@@ -411,6 +448,10 @@ glance_datagram(struct glance *glance, const struct slot_view *view, const uint8
 	    .from = from,
 	    .now = now,
 	    .length = length};
+	if (glance->recent != NULL) {
+		recent_settle(glance->recent);
+		recent_now(glance->recent, now);
+	}
 	if (QUICK_LIKELY(glance->exporters != NULL))
 		look.key = exporters_key(glance->exporters, &datagram.agent, datagram.sub_agent);
 	for (;;) {

@@ -18,6 +18,7 @@
 #include "controller/match/slot.h"
 #include "controller/receive/exporters.h"
 #include "controller/receive/packet.h"
+#include "controller/receive/recent.h"
 #include "controller/receive/sflow.h"
 #include "controller/receive/sighting.h"
 
@@ -52,6 +53,14 @@ void glance_free(struct glance **glance);
  */
 enum sflow_reject glance_datagram(struct glance *glance, const struct slot_view *view,
     const uint8_t *bytes, size_t length, const struct addr *from, struct instant now);
+
+/*
+ * From now on conversations of all samples are remembered in `table` (recent.h), this thread's own;
+ * before the first datagram, if at all. A datagram's bytes must then stay until the next one is
+ * looked at, or glance_settle was called: before others are received into their place.
+ */
+void glance_remember(struct glance *glance, struct recent_table *table);
+void glance_settle(struct glance *glance);
 
 const struct glance_counters *glance_counters(const struct glance *glance);
 

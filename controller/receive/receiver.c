@@ -74,6 +74,8 @@ struct receiver {
 	atomic_bool stopping;
 	unsigned turn; /* whose ring is drained first */
 	struct coalesce *coalesce;
+	struct recent *recent;
+	char recent_error[RECENT_ERROR_MAX];
 };
 
 static struct sighting *
@@ -153,6 +155,7 @@ receive(struct receiver_thread *thread, int fd)
 		datagram(thread, view, i, now);
 		thread->messages[i].msg_hdr.msg_namelen = sizeof thread->sources[i];
 	}
+	glance_settle(thread->glance);
 	return count == BATCH;
 }
 
@@ -312,6 +315,17 @@ open_all(struct receiver *receiver, const struct receiver_conf *conf,
 	return 0;
 }
 
+static int
+remember(struct receiver *receiver, const struct recent_conf *conf)
+{
+	struct recent_conf with_threads = *conf;
+	with_threads.threads = receiver->thread_count;
+	int r = recent_open(&with_threads, &receiver->recent, receiver->recent_error);
+	for (unsigned t = 0; r == 0 && t < receiver->thread_count; t++)
+		glance_remember(receiver->threads[t]->glance, recent_table(receiver->recent, t));
+	return r;
+}
+
 int
 receiver_new(const struct receiver_conf *conf, const struct slot *slot,
     char error[RECEIVER_ERROR_MAX], struct receiver **ret_receiver)
@@ -347,6 +361,8 @@ receiver_new(const struct receiver_conf *conf, const struct slot *slot,
 		receiver->thread_count++;
 	}
 	if (conf->allow_count > 0 && (r = allow_new(conf, &receiver->allow)) < 0)
+		goto fail;
+	if (conf->remember && (r = remember(receiver, &conf->recent)) < 0)
 		goto fail;
 	receiver->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	receiver->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -421,6 +437,7 @@ receiver_free(struct receiver **receiver)
 	if (r->allow != NULL)
 		table_free(&r->allow);
 	coalesce_free(&r->coalesce);
+	recent_free(&r->recent);
 	free(r->threads);
 	free(r->ports);
 	free(r);
@@ -575,4 +592,12 @@ receiver_exporters(struct receiver *receiver,
 {
 	for (unsigned t = 0; t < receiver->thread_count; t++)
 		exporters_each(receiver->threads[t]->exporters, each, user);
+}
+
+struct recent *
+receiver_recent(const struct receiver *receiver, const char **ret_error)
+{
+	if (ret_error != NULL)
+		*ret_error = receiver->recent_error;
+	return receiver->recent;
 }

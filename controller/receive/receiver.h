@@ -22,6 +22,7 @@
 #include "controller/receive/exporters.h"
 #include "controller/receive/glance.h"
 #include "controller/receive/packet.h"
+#include "controller/receive/recent.h"
 #include "controller/receive/sflow.h"
 #include "controller/receive/sighting.h"
 
@@ -45,6 +46,9 @@ struct receiver_conf {
 	unsigned exporters_max; /* a thread; default 16384 */
 	const struct prefix *allow; /* where datagrams may come from (UDP source) */
 	size_t allow_count;         /* 0: anywhere */
+	/* Looking back (recent.h); its `threads` is the receiver's affair. */
+	bool remember;
+	struct recent_conf recent;
 };
 
 struct receiver;
@@ -78,6 +82,10 @@ int receiver_fd(const struct receiver *receiver);
  */
 size_t receiver_drain(struct receiver *receiver,
     void (*take)(void *user, const struct sighting *sighting), void *user, size_t max);
+
+/* The conversations of the last hours, to be walked through; NULL when the configuration said not
+ * to. *ret_error (may be NULL): "" or why they are in memory alone. */
+struct recent *receiver_recent(const struct receiver *receiver, const char **ret_error);
 
 /* Since the start, all threads added up. Counters only grow. */
 struct receiver_stats {

@@ -1,50 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "controller/store/walltime.h"
 
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
-
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return -1;
-}
-
-/* "cf0e3c4a-3b1e-…": 32 digits with dashes between. */
-static void
-read_boot(uint8_t boot[WALLTIME_BOOT_SIZE])
-{
-	char text[40] = "";
-	unsigned digits = 0;
-	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-
-	memset(boot, 0, WALLTIME_BOOT_SIZE);
-	if (fd < 0)
-		return;
-	if (read(fd, text, sizeof text - 1) < 0)
-		text[0] = '\0';
-	close(fd);
-	for (const char *c = text; *c != '\0' && digits < 2 * WALLTIME_BOOT_SIZE; c++) {
-		int digit = hex_digit(*c);
-
-		if (digit < 0)
-			continue;
-		boot[digits / 2] = (uint8_t)(boot[digits / 2] << 4 | digit);
-		digits++;
-	}
-}
 
 void
 walltime_read(struct walltime *ret_time)
 {
 	ret_time->now = clk_now();
 	ret_time->wall_ns = clk_wall_ns();
-	read_boot(ret_time->boot);
+	clk_boot(ret_time->boot);
 }
 
 void

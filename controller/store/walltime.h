@@ -13,7 +13,7 @@
 
 #include "common/base/clk.h"
 
-#define WALLTIME_BOOT_SIZE 16
+#define WALLTIME_BOOT_SIZE CLK_BOOT_SIZE
 
 /* Both clocks at one moment, and which boot it was; an all-zero boot is like no other. */
 struct walltime {

@@ -388,6 +388,74 @@ rubbish_is_counted_and_the_next_one_read(void **state)
 	slot_free(&slot);
 }
 
+struct recalled {
+	unsigned count, listed;
+	struct recent_row unlisted[2];
+};
+
+static bool
+recall(void *user, const struct recent_row *row)
+{
+	struct recalled *recalled = user;
+	recalled->count++;
+	recalled->listed += !row->unlisted;
+	if (row->unlisted && recalled->count - recalled->listed <= 2)
+		recalled->unlisted[recalled->count - recalled->listed - 1] = *row;
+	return false;
+}
+
+static void
+every_conversation_is_remembered(void **state)
+{
+	(void)state;
+	static struct forge forge;
+	char text[ADDR_TEXT_MAX];
+	struct slot *slot = slot_of_test();
+	struct receiver_conf conf = {.threads = 2, .remember = true, .recent = {.size = 1000}};
+	struct receiver *receiver = receiver_of_test(slot, &conf);
+	struct recalled recalled = {0};
+	uint64_t cursor = 0;
+	const char *why;
+	for (uint32_t i = 1; i <= 3; i++) {
+		forge_two(&forge, "192.0.2.250", i);
+		send_to(receiver, &forge);
+	}
+	/* The same conversation as whole packets, in both directions: those go the short way. */
+	static struct forge packet;
+	forge_datagram(&forge, "192.0.2.250", 4, 4000, 2);
+	for (uint32_t i = 0; i < 2; i++) {
+		packet.length = 0;
+		forge_ethernet(&packet, 0x0800);
+		forge_ipv4(&packet, i == 0 ? "10.1.0.2" : "192.0.2.2",
+		    i == 0 ? "192.0.2.2" : "10.1.0.2", 6);
+		forge_tcp(&packet, i == 0 ? 40000 : 8443, i == 0 ? 8443 : 40000, 0x10);
+		forge_zero(&packet, 40);
+		forge_sample(&forge, 8 + i, &packet);
+	}
+	send_to(receiver, &forge);
+	wait_datagrams(receiver, 4);
+	struct recent *recent = receiver_recent(receiver, &why);
+	assert_string_equal(why, "");
+	while (recent_walk(recent, &cursor, 100, clk_now(), recall, &recalled))
+		;
+	assert_int_equal(recalled.count, 3);
+	assert_int_equal(recalled.listed, 1);
+	const struct recent_row *row = &recalled.unlisted[0];
+	if (row->remote_port == 8443)
+		row++;
+	const struct recent_row *whole = &recalled.unlisted[row == recalled.unlisted];
+	assert_int_equal(whole->remote_port, 8443);
+	assert_int_equal(whole->samples, 2);
+	assert_true(whole->outbound && whole->inbound && !whole->several_ports);
+	assert_string_equal(addr_format(&row->local, text), "10.1.0.2");
+	assert_string_equal(addr_format(&row->remote, text), "192.0.2.1");
+	assert_int_equal(row->remote_port, 53);
+	assert_int_equal(row->samples, 3);
+	assert_true(row->outbound && !row->inbound);
+	receiver_free(&receiver);
+	slot_free(&slot);
+}
+
 int
 main(void)
 {
@@ -401,6 +469,7 @@ main(void)
 	    cmocka_unit_test(what_the_kernel_drops_is_told_by_socket),
 	    cmocka_unit_test(an_address_in_use_is_said),
 	    cmocka_unit_test(rubbish_is_counted_and_the_next_one_read),
+	    cmocka_unit_test(every_conversation_is_remembered),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
