@@ -734,6 +734,9 @@ decide_restore(struct decide *d, const struct decide_capture *capture)
 	if (c == NULL)
 		return -ENOMEM;
 	c->pub = *capture;
+	/* No sum of such numbers overflows. */
+	if (c->pub.est_bps > BRAIN_BPS_MAX)
+		c->pub.est_bps = BRAIN_BPS_MAX;
 	c->analyser = UINT_MAX;
 	for (unsigned a = 0; a < d->analyser_count; a++)
 		if (strcmp(d->analysers[a].conf.name, capture->analyser_name) == 0)

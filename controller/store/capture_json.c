@@ -103,6 +103,8 @@ write_holder(const struct decide_holder *holder, const char *name, const struct 
 
 	put_text(object, "switch", name);
 	put_flag(object, "wanted", holder->wanted);
+	put_number(object, "way", holder->way);
+	put_text(object, "iface", holder->iface);
 	put_flag(object, "gone", holder->gone);
 	put_flag(object, "told", holder->told);
 	put_flag(object, "settled", holder->settled);
@@ -202,6 +204,9 @@ write_capture(const struct decide_capture *c, const struct walltime *at)
 	put_number(object, "bytes", c->bytes);
 	put_number(object, "est_bps", c->est_bps);
 	put_number(object, "rated_bytes", c->rated_bytes);
+	put_flag(object, "edge", c->edge);
+	put_number(object, "wide", c->wide);
+	put_number(object, "vni", c->vni);
 	json_object_set_new_nocheck(object, "filter", write_filter(&c->filter));
 	json_object_set_new_nocheck(
 	    object, "analyser", write_analyser(c->analyser_name, &c->analyser));
@@ -368,6 +373,10 @@ read_holder(struct reader *reader, const json_t *object, uint64_t id, struct dec
 	if (name[0] == '\0')
 		reader->wrong = "switch";
 	holder->wanted = get_flag(reader, object, "wanted");
+	holder->way = (enum verdict_way)get_number(reader, object, "way", VERDICT_BACK);
+	get_text(reader, object, "iface", holder->iface, sizeof holder->iface);
+	if (holder->iface[0] != '\0' && !filter_iface_ok(holder->iface))
+		reader->wrong = "iface";
 	holder->gone = get_flag(reader, object, "gone");
 	holder->told = get_flag(reader, object, "told");
 	holder->settled = get_flag(reader, object, "settled");
@@ -487,6 +496,9 @@ read_capture(struct reader *reader, const json_t *object, struct decide_capture 
 	c->bytes = get_number(reader, object, "bytes", UINT64_MAX);
 	c->est_bps = get_number(reader, object, "est_bps", UINT64_MAX);
 	c->rated_bytes = get_number(reader, object, "rated_bytes", UINT64_MAX);
+	c->edge = get_flag(reader, object, "edge");
+	c->wide = (enum verdict_wide)get_number(reader, object, "wide", VERDICT_PREFIX);
+	c->vni = (uint32_t)get_number(reader, object, "vni", UINT32_MAX);
 	read_filter(reader, json_object_get(object, "filter"), &c->filter);
 	read_analyser(reader, json_object_get(object, "analyser"), c);
 }

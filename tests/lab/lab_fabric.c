@@ -111,6 +111,31 @@ a_switch_that_refuses_is_not_the_end(void **state)
 	sim.board->misplaced = 0;
 }
 
+/* kill -9: captures are kept, on the switches and in the store, and none is begun a second time. */
+static void
+a_killed_controller_goes_on_where_it_was(void **state)
+{
+	int64_t captures = sim_counter(&sim, "captures");
+	unsigned held[CONVS], conv = CONVS + 20;
+
+	(void)state;
+	for (unsigned i = 0; i < CONVS; i++)
+		held[i] = sim.board->holders[i];
+	if (!sim_kill(&sim, 60))
+		fail_msg("%u sessions", sim.board->connected);
+	for (unsigned i = 0; i < CONVS; i++)
+		sim_sample(&sim, i, sim_leaf(&sim, i), true);
+	sim_sample(&sim, conv, sim_leaf(&sim, conv), true);
+	if (!sim_wait_held(&sim, conv, sim_place_size(&sim, conv), PATIENCE_MS))
+		fail_msg("held by %u", sim.board->holders[conv]);
+	for (unsigned i = 0; i < CONVS; i++)
+		if (sim.board->holders[i] != held[i])
+			fail_msg("conversation %u was held by %u, is by %u", i, held[i],
+			    sim.board->holders[i]);
+	assert_int_equal(sim_counter(&sim, "captures"), captures + 1);
+	assert_int_equal(sim.board->misplaced, 0);
+}
+
 /* Ten thousand distinct conversations of a listed /8, all at once: limits answer, the controller
  * does, too, and a conversation after it is captured as before. */
 static void
@@ -150,6 +175,7 @@ main(void)
 	    cmocka_unit_test(each_conversation_is_captured_once_where_its_host_is),
 	    cmocka_unit_test(a_capture_follows_the_host_that_moves),
 	    cmocka_unit_test(a_switch_that_refuses_is_not_the_end),
+	    cmocka_unit_test(a_killed_controller_goes_on_where_it_was),
 	    cmocka_unit_test(a_flood_leaves_the_brain_responsive),
 	};
 

@@ -467,6 +467,23 @@ sim_start(struct sim *sim, const struct sim_conf *conf, int seconds)
 	return false;
 }
 
+bool
+sim_kill(struct sim *sim, int seconds)
+{
+	unsigned switches = sim->conf.leaves + sim->conf.spines;
+	unsigned before = sim->board->connected;
+
+	kill(sim->controller, SIGKILL);
+	waitpid(sim->controller, NULL, 0);
+	start_controller(sim);
+	for (int ms = 0; ms < seconds * 1000; ms += 10) {
+		if (sim->board->connected >= before + switches && sim_counter(sim, "entries") > 0)
+			return true;
+		poll(NULL, 0, 10);
+	}
+	return false;
+}
+
 void
 sim_stop(struct sim *sim)
 {

@@ -58,6 +58,10 @@ struct sim {
 bool sim_start(struct sim *sim, const struct sim_conf *conf, int seconds);
 void sim_stop(struct sim *sim);
 
+/* The controller is killed (SIGKILL) and started anew on the same state; waits until every agent is
+ * connected again. */
+bool sim_kill(struct sim *sim, int seconds);
+
 /* Conversation `conv` (of conv % hosts in all) as the switch sees it, in a datagram of its own. */
 void sim_sample(struct sim *sim, unsigned conv, unsigned seen, bool outbound);
 /* The same of conversations that are listed and meant for no capture: `count` in few datagrams,

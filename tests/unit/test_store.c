@@ -219,6 +219,9 @@ make_capture(uint64_t id)
 	    .rated = clk_add(now, -CLK_S),
 	    .rated_bytes = 456000,
 	    .holder_count = 2,
+	    .edge = true,
+	    .wide = VERDICT_PREFIX,
+	    .vni = 4711,
 	    .has_sighting = true};
 
 	c.filter.has_proto = true;
@@ -227,6 +230,8 @@ make_capture(uint64_t id)
 	c.holders[0] = (struct decide_holder){.id = 1,
 	    .wanted = true,
 	    .told = true,
+	    .way = VERDICT_BACK,
+	    .iface = "swp5",
 	    .said = {.capture = id,
 		.hold = HOLD_MIRRORING,
 		.rules = 2,
