@@ -43,7 +43,7 @@ enum ctl_verb {
 	CTL_CAPTURE_STOP = 8,   /* id */
 	CTL_CAPTURE_EXTEND = 9, /* id, for_ms */
 	CTL_FEEDS = 10,         /* name: one only; "" all */
-	CTL_FEED_REFRESH = 11,  /* name */
+	CTL_FEED_REFRESH = 11,  /* name; all: the next version is taken whatever limits say */
 	CTL_LOOKUP = 12,        /* addr, port */
 	CTL_EXPLAIN = 13,       /* addr, port, other: what would be done about that conversation */
 	CTL_EVENTS = 14, /* count: the last so many, id: of that capture alone; follow: and those

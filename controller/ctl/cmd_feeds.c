@@ -74,10 +74,11 @@ cmd_feed(struct ctl *ctl)
 	if (r != CTL_EXIT_OK)
 		return r;
 	if (ctl->arg_count == 2) {
-		if (strncmp("refresh", ctl->args[1], strlen(ctl->args[1])) != 0)
+		request.all = strncmp("confirm", ctl->args[1], strlen(ctl->args[1])) == 0;
+		if (!request.all && strncmp("refresh", ctl->args[1], strlen(ctl->args[1])) != 0)
 			return ask_fail(ctl, CTL_EXIT_USAGE, RESULT_BAD_REQUEST,
-			    "feed %s: \"%.40s\" is no word here; only refresh is", request.name,
-			    ctl->args[1]);
+			    "feed %s: \"%.40s\" is no word here; refresh and confirm are",
+			    request.name, ctl->args[1]);
 		request.verb = CTL_FEED_REFRESH;
 		return list_do(ctl, &request, "it is fetched now");
 	}
@@ -183,8 +184,8 @@ cmd_explain(struct ctl *ctl)
 {
 	struct ctl_request request = {.verb = CTL_EXPLAIN};
 	const char *local = ctl->arg_count == 2 ? ctl->args[0] : ctl->value[CTL_OPT_WITH];
-	int r = take_remote(
-	    ctl, ctl->args[ctl->arg_count == 2 ? 1 : 0], &request.addr, &request.port);
+	int r =
+	    take_remote(ctl, ctl->args[ctl->arg_count == 2 ? 1 : 0], &request.addr, &request.port);
 
 	if (r == CTL_EXIT_OK)
 		r = take_addr(ctl, local, &request.other);

@@ -32,7 +32,8 @@ static const struct words table[] = {
 	"let a capture run for longer, from now on"},
     {"capture show", "ID", 1, 1, BIT(PCAP), cmd_capture_show, "all that is known of one capture"},
     {"feeds", "", 0, 0, 0, cmd_feeds, "the block lists"},
-    {"feed", "NAME [refresh]", 1, 2, 0, cmd_feed, "one block list; refresh: fetch it now"},
+    {"feed", "NAME [refresh|confirm]", 1, 2, 0, cmd_feed,
+	"one block list; refresh: fetch it now; confirm: and take it, whatever limits say"},
     {"lookup", "ADDRESS[:PORT]", 1, 1, BIT(PORT), cmd_lookup, "which lists hold an address"},
     {"explain", "[LOCAL] REMOTE[:PORT]", 1, 2, BIT(PORT) | BIT(WITH), cmd_explain,
 	"what would be done about that conversation, and why"},
@@ -397,7 +398,7 @@ static const struct {
     {"SWITCH|all", NULL, "all", "agents", 1},
     {"FINGERPRINT", NULL, "", "agents", 2},
     {"ID", NULL, "", "captures", 1},
-    {"NAME [refresh]", NULL, "refresh", "feeds", 1},
+    {"NAME [refresh|confirm]", NULL, "refresh confirm", "feeds", 1},
     {"bash|zsh", NULL, "bash zsh", NULL, 0},
 };
 

@@ -273,12 +273,21 @@ feed_row(const struct engine *engine, const struct feeds_info *info, struct ctl_
 			    (uint64_t)(engine->settings->feeds.feeds[i].interval_ns / CLK_MS);
 }
 
-/* Under the row of one feed that is asked for: its first bad lines. */
+/* Under the row of one feed that is asked for: what became of its lines, and the first bad ones. */
 static void
 say_bad_lines(struct ctl_feed *row, const struct feeds_info *info)
 {
+	const struct {
+		size_t count;
+		const char *what;
+	} parts[] = {{info->masked, "with host bits, which were cleared"},
+	    {info->never, "in ranges that never match"}, {info->short_ones, "too short, refused"}};
 	size_t used = strlen(row->text);
 
+	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+		if (parts[i].count > 0 && used < sizeof row->text)
+			used += (size_t)snprintf(row->text + used, sizeof row->text - used,
+			    "%s%zu %s", used > 0 ? "; " : "", parts[i].count, parts[i].what);
 	for (size_t i = 0; i < FORMAT_BAD_MAX && info->bad[i][0] != '\0'; i++)
 		if (used < sizeof row->text)
 			used += (size_t)snprintf(row->text + used, sizeof row->text - used, "%s%s",
@@ -319,16 +328,18 @@ engine_feed_rows(void *user, const char *name, uint64_t cursor, struct serve_rep
 }
 
 enum result
-engine_feed_refresh(
-    void *user, const struct serve_peer *peer, const char *name, struct serve_reply *reply)
+engine_feed_refresh(void *user, const struct serve_peer *peer, const char *name, bool confirm,
+    struct serve_reply *reply)
 {
 	struct engine *engine = user;
 
-	if (feeds_refresh(engine->feeds, name, false) < 0) {
+	if (feeds_refresh(engine->feeds, name, confirm) < 0) {
 		serve_text(reply, "no feed is called \"%s\"", name);
 		return RESULT_NOT_FOUND;
 	}
-	log_info("feed %s: refresh asked for by %s", name, peer->name);
-	serve_text(reply, "%s is fetched now", name);
+	log_info("feed %s: refresh asked for by %s%s", name, peer->name,
+	    confirm ? ", whatever its limits say" : "");
+	serve_text(reply, "%s is fetched now%s", name,
+	    confirm ? "; what comes is taken, whatever its limits say" : "");
 	return RESULT_OK;
 }

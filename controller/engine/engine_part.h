@@ -78,8 +78,8 @@ enum result engine_explain(void *user, const struct addr *remote, uint16_t port,
     const struct addr *local, struct serve_reply *reply);
 enum result engine_feed_rows(
     void *user, const char *name, uint64_t cursor, struct serve_reply *reply);
-enum result engine_feed_refresh(
-    void *user, const struct serve_peer *peer, const char *name, struct serve_reply *reply);
+enum result engine_feed_refresh(void *user, const struct serve_peer *peer, const char *name,
+    bool confirm, struct serve_reply *reply);
 
 /* engine_captures.c */
 enum result engine_captures(

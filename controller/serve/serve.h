@@ -83,8 +83,9 @@ struct serve_ops {
 	    uint64_t for_ms, struct serve_reply *reply);
 	enum result (*feeds)(
 	    void *user, const char *name, uint64_t cursor, struct serve_reply *reply);
-	enum result (*feed_refresh)(
-	    void *user, const struct serve_peer *peer, const char *name, struct serve_reply *reply);
+	/* confirm: the next version is taken whatever its limits say */
+	enum result (*feed_refresh)(void *user, const struct serve_peer *peer, const char *name,
+	    bool confirm, struct serve_reply *reply);
 	/* port 0: any */
 	enum result (*lookup)(void *user, const struct addr *addr, uint16_t port, uint64_t cursor,
 	    struct serve_reply *reply);

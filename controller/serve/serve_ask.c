@@ -71,7 +71,7 @@ ask(const struct serve_ops *ops, void *user, const struct serve_peer *peer,
 	case CTL_FEEDS:
 		return ops->feeds(user, q->name, q->cursor, reply);
 	case CTL_FEED_REFRESH:
-		return ops->feed_refresh(user, peer, q->name, reply);
+		return ops->feed_refresh(user, peer, q->name, q->all, reply);
 	case CTL_LOOKUP:
 		return ops->lookup(user, &q->addr, q->port, q->cursor, reply);
 	case CTL_EXPLAIN:

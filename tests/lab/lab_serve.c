@@ -141,6 +141,7 @@ all_golden(struct lab *lab)
 	    {"feeds", "feeds", 0},
 	    {"feed", "feed home", 0},
 	    {"feed-refresh", "feed drop refresh", 0},
+	    {"feed-confirm", "feed drop confirm", 0},
 	    {"lookup", "lookup 198.51.100.9 --port 443", 0},
 	    {"lookup-none", "lookup 192.0.2.1", 0},
 	    {"explain", "explain 198.51.100.9 --with 10.1.0.2", 0},

@@ -339,11 +339,12 @@ feeds(void *user, const char *name, uint64_t cursor, struct serve_reply *reply)
 }
 
 static enum result
-feed_refresh(void *user, const struct serve_peer *peer, const char *name, struct serve_reply *reply)
+feed_refresh(void *user, const struct serve_peer *peer, const char *name, bool confirm,
+    struct serve_reply *reply)
 {
 	(void)user;
 	(void)peer;
-	serve_text(reply, "%s is fetched now", name);
+	serve_text(reply, "%s is fetched now%s", name, confirm ? ", and taken" : "");
 	return strcmp(name, "drop") == 0 ? RESULT_OK : RESULT_NOT_FOUND;
 }
 
