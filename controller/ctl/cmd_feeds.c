@@ -175,8 +175,8 @@ cmd_lookup(struct ctl *ctl)
 	int r = take_remote(ctl, ctl->args[0], &request.addr, &request.port);
 
 	return r ? r
-		 : list_rows(ctl, &request, CTL_ROW_MATCH, match_columns, "matches",
-		       "no list holds that address");
+		 : list_rows_said(
+		       ctl, &request, CTL_ROW_MATCH, match_columns, "matches", "verdict");
 }
 
 int

@@ -49,6 +49,28 @@ list_rows(struct ctl *ctl, struct ctl_request *request, enum ctl_row kind,
 }
 
 int
+list_rows_said(struct ctl *ctl, struct ctl_request *request, enum ctl_row kind,
+    const struct out_column *columns, const char *name, const char *key)
+{
+	struct list list = {.ctl = ctl, .kind = kind, .columns = columns};
+	struct ctl_result result;
+	int r;
+
+	out_begin(&ctl->out, columns);
+	r = ask(ctl, request, take_row, &list, &result);
+	if (r != CTL_EXIT_OK)
+		json_decref(out_take(&ctl->out));
+	else if (ctl->json)
+		out_print(
+		    &ctl->out, json_pack("{s:o,s:s}", name, out_take(&ctl->out), key, result.text));
+	else {
+		out_end(&ctl->out, name, NULL);
+		fprintf(ctl->out.file, "%s\n", result.text);
+	}
+	return r;
+}
+
+int
 list_one(struct ctl *ctl, struct ctl_request *request, enum ctl_row kind,
     const struct out_column *columns, const char *missing)
 {

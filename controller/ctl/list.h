@@ -9,6 +9,10 @@
 int list_rows(struct ctl *ctl, struct ctl_request *request, enum ctl_row kind,
     const struct out_column *columns, const char *name, const char *none);
 
+/* The same, and below them what the controller says of the whole; in JSON beside them as `key`. */
+int list_rows_said(struct ctl *ctl, struct ctl_request *request, enum ctl_row kind,
+    const struct out_column *columns, const char *name, const char *key);
+
 /* The one row that is asked for, in full; none is a failure that `missing` names. */
 int list_one(struct ctl *ctl, struct ctl_request *request, enum ctl_row kind,
     const struct out_column *columns, const char *missing);

@@ -127,7 +127,7 @@ match_row(const struct engine *engine, const struct feeds_match *match, struct c
 	snprintf(row->kind, sizeof row->kind, "%s", kind_of(match));
 	if (match->note[0] != '\0')
 		snprintf(row->text, sizeof row->text, "%s", match->note);
-	else if (match->line == 0)
+	else if (match->id == TABLE_ALLOW)
 		snprintf(row->text, sizeof row->text, "the configuration's own");
 	else
 		snprintf(row->text, sizeof row->text, "line %u of version %u%s%s", match->line,

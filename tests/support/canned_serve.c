@@ -363,6 +363,7 @@ lookup(
 	(void)cursor;
 	if (addr_equal(addr, &listed))
 		serve_match(reply, &row);
+	serve_text(reply, addr_equal(addr, &listed) ? "listed" : "not listed");
 	return RESULT_OK;
 }
 
