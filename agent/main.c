@@ -25,7 +25,8 @@
 
 static const char usage[] =
     "usage: finderscope-agent [-c FILE] [-n] [-v] [--debug]\n"
-    "       finderscope-agent [-c FILE] --release | --unrelease | --clean | --public-key\n"
+    "       finderscope-agent [-c FILE] --release | --unrelease | --clean | --go-on |\n"
+    "                    --public-key\n"
     "       finderscope-agent [-c FILE] --check [ANALYSER ...]\n"
     "\n"
     "  -c, --config FILE  read FILE instead of " AGENT_CONF_PATH "\n"
@@ -38,6 +39,7 @@ static const char usage[] =
     "      --public-key   print the public key and its fingerprint; makes the key where there is "
     "none\n"
     "      --clean        take out every mirror rule of an agent that is gone\n"
+    "      --go-on        take new captures again after a foreign writer or a stuck removal\n"
     "      --debug        log more\n"
     "      --version      print the version\n"
     "      --help         print this\n";
@@ -46,6 +48,7 @@ enum {
 	OPT_RELEASE = 256,
 	OPT_UNRELEASE,
 	OPT_CLEAN,
+	OPT_GO_ON,
 	OPT_CHECK,
 	OPT_PUBLIC_KEY,
 	OPT_VERSION,
@@ -59,9 +62,10 @@ enum {
 
 static const struct option options[] = {{"config", required_argument, NULL, 'c'},
     {"release", no_argument, NULL, OPT_RELEASE}, {"unrelease", no_argument, NULL, OPT_UNRELEASE},
-    {"clean", no_argument, NULL, OPT_CLEAN}, {"check", no_argument, NULL, OPT_CHECK},
-    {"public-key", no_argument, NULL, OPT_PUBLIC_KEY}, {"version", no_argument, NULL, OPT_VERSION},
-    {"help", no_argument, NULL, OPT_HELP}, {"debug", no_argument, NULL, OPT_DEBUG},
+    {"clean", no_argument, NULL, OPT_CLEAN}, {"go-on", no_argument, NULL, OPT_GO_ON},
+    {"check", no_argument, NULL, OPT_CHECK}, {"public-key", no_argument, NULL, OPT_PUBLIC_KEY},
+    {"version", no_argument, NULL, OPT_VERSION}, {"help", no_argument, NULL, OPT_HELP},
+    {"debug", no_argument, NULL, OPT_DEBUG},
     /* Not for people: how the helpers are started. */
     {"role", required_argument, NULL, OPT_ROLE}, {"uid", required_argument, NULL, OPT_UID},
     {"gid", required_argument, NULL, OPT_GID}, {"log-level", required_argument, NULL, OPT_LEVEL},
@@ -69,7 +73,7 @@ static const struct option options[] = {{"config", required_argument, NULL, 'c'}
 
 struct words {
 	const char *config, *role;
-	int task; /* OPT_RELEASE, OPT_UNRELEASE, OPT_CLEAN; 0: run */
+	int task; /* OPT_RELEASE, OPT_UNRELEASE, OPT_CLEAN, OPT_GO_ON; 0: run */
 	bool check, print, version, help, public_key;
 	unsigned uid, gid;
 	int level;
@@ -103,6 +107,7 @@ read_words(int argc, char **argv, struct words *w)
 		case OPT_RELEASE:
 		case OPT_UNRELEASE:
 		case OPT_CLEAN:
+		case OPT_GO_ON:
 			w->task = c;
 			break;
 		case OPT_VERSION:
@@ -153,6 +158,7 @@ run_task(const struct agent_conf *conf, int task)
 {
 	enum rules_task what = task == OPT_RELEASE     ? RULES_RELEASE
 			       : task == OPT_UNRELEASE ? RULES_LIFT
+			       : task == OPT_GO_ON     ? RULES_GO_ON
 						       : RULES_CLEAN;
 
 	return rules_task(&conf->rules, what, TASK_WAIT_MS) < 0;

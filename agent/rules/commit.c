@@ -2,6 +2,7 @@
 #include "agent/rules/commit.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,6 +93,7 @@ struct wants {
 	struct planner_want *wants;
 	struct held **held;
 	size_t n;
+	bool adds;    /* else what is there of a wanted rule is left as it is */
 	bool replace; /* captures to be made anew are not the same as what is there */
 	struct commit *commit;
 	const struct iptable_row *rows;
@@ -109,7 +111,7 @@ collect(struct commit *c, unsigned family, bool adds, struct wants *w)
 {
 	size_t room = c->set->n * FILTER_RULES_MAX + 1;
 
-	*w = (struct wants){.commit = c};
+	*w = (struct wants){.commit = c, .adds = adds};
 	w->wants = calloc(room, sizeof *w->wants);
 	w->held = calloc(room, sizeof *w->held);
 	if (!w->wants || !w->held) {
@@ -119,9 +121,6 @@ collect(struct commit *c, unsigned family, bool adds, struct wants *w)
 	for (struct held *held = c->set->head; held; held = held->hh.next) {
 		if (!held->wanted || family_of(held) != family)
 			continue;
-		/* What may not be added now stays as it is. */
-		if ((!adds || held->deferred) && held->in_kernel < held->n_rules)
-			continue;
 		for (unsigned i = 0; i < held->n_rules; i++) {
 			w->wants[w->n] = (struct planner_want){held->capture, i};
 			w->held[w->n++] = held;
@@ -130,27 +129,36 @@ collect(struct commit *c, unsigned family, bool adds, struct wants *w)
 	return 0;
 }
 
+/* True when the row is that rule of the capture; `deep`: its target's data too. */
+static bool
+row_is(struct commit *c, const struct held *held, unsigned rule, const struct iptable_row *row,
+    bool deep)
+{
+	struct filter_match matches[FILTER_RULES_MAX];
+	struct entry_target target;
+	struct entry entry;
+	char tag[ENTRY_TAG_MAX], error[TARGET_ERROR_MAX];
+
+	filter_expand(&held->order.filter, matches);
+	return c->target(c->user, held, rule, &target, error) == 0 &&
+	       entry_build(&matches[rule], c->config->iface,
+		   c->comments ? entry_tag(held->capture, rule, tag) : NULL, &target,
+		   &entry) == 0 &&
+	       entry_same(family_of(held), entry.bytes, entry.size, row->bytes, row->size, deep);
+}
+
 /* The held that a want is of: wants of one capture stand together, in order. */
 static bool
 same_rule(void *user, const struct planner_want *want, const struct planner_have *have)
 {
 	struct wants *w = user;
 	struct held *held = w->held[want - w->wants];
-	struct filter_match matches[FILTER_RULES_MAX];
-	const struct iptable_row *row = &w->rows[have->ref];
-	struct entry_target target;
-	struct entry entry;
-	char tag[ENTRY_TAG_MAX], error[TARGET_ERROR_MAX];
 
+	if (!w->adds || held->deferred)
+		return true;
 	if (w->replace && held->remake)
 		return false;
-	filter_expand(&held->order.filter, matches);
-	if (w->commit->target(w->commit->user, held, want->rule, &target, error) < 0 ||
-	    entry_build(&matches[want->rule], w->commit->config->iface,
-		w->commit->comments ? entry_tag(held->capture, want->rule, tag) : NULL, &target,
-		&entry) < 0)
-		return false;
-	return entry_same(family_of(held), entry.bytes, entry.size, row->bytes, row->size, false);
+	return row_is(w->commit, held, want->rule, &w->rows[have->ref], held->exact);
 }
 
 static int
@@ -167,17 +175,15 @@ plan(struct wants *w, struct iptable_reading *reading, struct planner_plan *ret_
 	w->rows = rows;
 	int r = planner_plan(w->wants, w->n, haves, n, same_rule, w, ret_plan);
 	free(haves);
-	return r;
-}
-
-static void
-fail(struct held *held, int code, const char *text)
-{
-	held->wanted = false;
-	held->hold = HOLD_FAILED;
-	held->code = (uint16_t)code;
-	held->dirty = true;
-	snprintf(held->text, sizeof held->text, "%.*s", (int)sizeof held->text - 1, text);
+	if (r < 0)
+		return r;
+	/* What may not be added now waits. */
+	size_t kept = 0;
+	for (size_t i = 0; i < ret_plan->n_adds; i++)
+		if (w->adds && !w->held[ret_plan->adds[i]]->deferred)
+			ret_plan->adds[kept++] = ret_plan->adds[i];
+	ret_plan->n_adds = kept;
+	return 0;
 }
 
 /* Remembers a rule that carries no tag, before it is committed. */
@@ -206,14 +212,14 @@ add_one(struct commit *c, struct iptable_reading *reading, struct held *held, un
 	filter_expand(&held->order.filter, matches);
 	int r = c->target(c->user, held, rule, &target, error);
 	if (r < 0) {
-		fail(held, RESULT_NO_TARGET, error);
+		held_fail(held, RESULT_NO_TARGET, error);
 		return 0;
 	}
 	r = entry_build(&matches[rule], c->config->iface,
 	    c->comments ? entry_tag(held->capture, rule, tag) : NULL, &target, &entry);
 	if (r == 0 && iptable_has_chain(reading, target.name)) {
 		/* libiptc would take the name for a jump. */
-		fail(held, RESULT_KERNEL, "the table has a chain of the target's name");
+		held_fail(held, RESULT_KERNEL, "the table has a chain of the target's name");
 		return 0;
 	}
 	if (r == 0 && !c->comments)
@@ -223,6 +229,8 @@ add_one(struct commit *c, struct iptable_reading *reading, struct held *held, un
 	if (r < 0)
 		return r;
 	held->last[rule] = (struct entry_counters){0};
+	held->fresh = true;
+	held->exact = c->deep;
 	return 0;
 }
 
@@ -236,7 +244,7 @@ apply(struct commit *c, struct wants *w, struct iptable_reading *reading,
 		return r;
 	if (p->n_adds && !iptable_has_chain(reading, c->config->chain)) {
 		for (size_t i = 0; i < p->n_adds; i++)
-			fail(w->held[p->adds[i]], RESULT_KERNEL,
+			held_fail(w->held[p->adds[i]], RESULT_KERNEL,
 			    "the table does not have the configured chain");
 		return 0;
 	}
@@ -296,6 +304,24 @@ prune_known(struct commit *c, unsigned family, struct iptable_reading *reading)
 	c->state.n_rules = kept;
 }
 
+/*
+ * Looks whether the kernel gives back what it was sent, to the byte. Where it does, contents are
+ * compared whole from now on; where a target keeps something of its own in there, without its data.
+ */
+static void
+learn_exact(struct commit *c, struct iptable_reading *after)
+{
+	size_t n;
+	const struct iptable_row *rows = iptable_ours(after, &n);
+
+	for (size_t i = 0; i < n && c->deep; i++) {
+		struct held *held = held_find(c->set, rows[i].have.capture);
+		if (held && held->fresh && rows[i].have.rule < held->n_rules &&
+		    !row_is(c, held, rows[i].have.rule, &rows[i], true))
+			held->exact = false;
+	}
+}
+
 /* Reads again after a commit and says what it came to. */
 static int
 verify(struct commit *c, unsigned family, struct iptable_reading *before)
@@ -307,6 +333,7 @@ verify(struct commit *c, unsigned family, struct iptable_reading *before)
 	if (r < 0)
 		return r;
 	take_seen(c, family, after);
+	learn_exact(c, after);
 	if (!iptable_foreign_same(before, after, text)) {
 		c->stopped = true;
 		c->foreign_lost++;
@@ -315,6 +342,21 @@ verify(struct commit *c, unsigned family, struct iptable_reading *before)
 	prune_known(c, family, after);
 	iptable_free(&after);
 	return 0;
+}
+
+/* Rules of ours to be taken out that no capture names: somebody put back what had been here. */
+static unsigned
+count_strays(struct commit *c, struct iptable_reading *reading, const struct planner_plan *p)
+{
+	size_t n;
+	const struct iptable_row *rows = iptable_ours(reading, &n);
+	unsigned strays = 0;
+
+	if (!p->n_deletes)
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		strays += !held_find(c->set, rows[i].have.capture);
+	return strays;
 }
 
 /* One read, plan, commit. -EAGAIN here: the table changed under us. */
@@ -329,7 +371,7 @@ attempt(struct commit *c, unsigned family, bool adds)
 
 	if (r < 0)
 		return r;
-	w.replace = true;
+	w.replace = adds;
 	r = read_table(c, family, c->config->table, &before);
 	if (r < 0) {
 		wants_done(&w);
@@ -337,6 +379,7 @@ attempt(struct commit *c, unsigned family, bool adds)
 	}
 	r = plan(&w, before, &p);
 	if (r == 0 && (p.n_deletes || p.n_adds)) {
+		c->strays += count_strays(c, before, &p);
 		r = apply(c, &w, before, &p);
 		if (r == 0) {
 			r = iptable_commit(before, &words);
@@ -350,9 +393,11 @@ attempt(struct commit *c, unsigned family, bool adds)
 			int seen = verify(c, family, before);
 			r = r < 0 ? r : seen;
 		}
-		if (r == 0)
-			for (size_t i = 0; i < w.n; i++)
-				w.held[i]->remake = false;
+		for (size_t i = 0; i < w.n && r == 0; i++) {
+			w.held[i]->fresh = false;
+			w.held[i]->remake &= !adds;
+			w.held[i]->missing &= !adds;
+		}
 	} else if (r == 0)
 		take_seen(c, family, before);
 	planner_plan_done(&p);
@@ -390,7 +435,7 @@ isolate(struct commit *c, unsigned family)
 			continue;
 		held->deferred = false;
 		if (run_family(c, family, true) < 0 && held->in_kernel < held->n_rules) {
-			fail(held, RESULT_KERNEL, c->text);
+			held_fail(held, RESULT_KERNEL, c->text);
 			/* Half of it may be there. */
 			r = run_family(c, family, true);
 		}
@@ -405,12 +450,26 @@ settle(struct commit *c, struct instant now)
 {
 	for (struct held *held = c->set->head; held; held = held->hh.next) {
 		if (held->wanted && held->hold == HOLD_INSTALLING && held->n_rules &&
-		    held->in_kernel == held->n_rules) {
-			held->hold = HOLD_IN_KERNEL;
-			held->dirty = true;
+		    !held->missing && !held->remake && held->in_kernel == held->n_rules) {
+			if (held->put_back)
+				snprintf(held->text, sizeof held->text,
+				    "put back; they were gone for %" PRId64 " ms at most",
+				    clk_diff(now, held->seen) / CLK_MS);
+			held->put_back = false;
+			held_in_force(held, HOLD_IN_KERNEL);
+			held->seen = now;
 			if (!held->committed.ns)
 				held->committed = held->moved = now;
 		}
+	}
+}
+
+static void
+note_families(struct commit *c)
+{
+	for (struct held *held = c->set->head; held; held = held->hh.next) {
+		c->used4 |= family_of(held) == 4;
+		c->used6 |= family_of(held) == 6;
 	}
 }
 
@@ -422,10 +481,7 @@ commit_run(struct commit *commit, struct instant now, bool adds)
 
 	if (r < 0)
 		return r;
-	for (struct held *held = commit->set->head; held; held = held->hh.next) {
-		commit->used4 |= family_of(held) == 4;
-		commit->used6 |= family_of(held) == 6;
-	}
+	note_families(commit);
 	adds = adds && !commit->stopped;
 	for (unsigned family = 4; family <= 6; family += 2) {
 		if (!(family == 4 ? commit->used4 : commit->used6))
@@ -442,29 +498,63 @@ commit_run(struct commit *commit, struct instant now, bool adds)
 	return result;
 }
 
+/* One family's part of a look: counters, then contents. */
+static int
+look_family(struct commit *c, unsigned family, unsigned *strays)
+{
+	struct iptable_reading *reading = NULL;
+	struct planner_plan p;
+	struct wants w;
+	int r = collect(c, family, true, &w);
+
+	if (r < 0)
+		return r;
+	r = read_table(c, family, c->config->table, &reading);
+	if (r == 0) {
+		take_seen(c, family, reading);
+		r = plan(&w, reading, &p);
+	}
+	if (r == 0) {
+		for (size_t i = 0; i < p.n_adds; i++)
+			w.held[p.adds[i]]->missing = true;
+		*strays += (unsigned)p.n_deletes;
+		planner_plan_done(&p);
+	}
+	iptable_free(&reading);
+	wants_done(&w);
+	return r;
+}
+
 int
-commit_look(struct commit *commit, struct instant now)
+commit_look(struct commit *commit, struct instant now, unsigned *ret_strays)
 {
 	int missing = 0;
 
-	(void)now;
+	*ret_strays = 0;
+	note_families(commit);
+	for (struct held *held = commit->set->head; held; held = held->hh.next)
+		held->missing = false;
 	for (unsigned family = 4; family <= 6; family += 2) {
-		struct iptable_reading *reading = NULL;
 		if (!(family == 4 ? commit->used4 : commit->used6))
 			continue;
-		int r = read_table(commit, family, commit->config->table, &reading);
+		int r = look_family(commit, family, ret_strays);
 		if (r < 0)
 			return r;
-		take_seen(commit, family, reading);
-		iptable_free(&reading);
 	}
-	for (struct held *held = commit->set->head; held; held = held->hh.next)
-		missing += held->wanted && held->committed.ns && held->in_kernel < held->n_rules;
+	for (struct held *held = commit->set->head; held; held = held->hh.next) {
+		if (held->wanted && held->missing)
+			missing += held->committed.ns != 0;
+		else if (held->in_kernel)
+			held->seen = now;
+	}
+	settle(commit, now);
 	return missing;
 }
 
+/* Takes out, or only counts, what is ours in one table. */
 static int
-clean_table(struct commit *c, unsigned family, const char *table, unsigned *removed)
+clean_table(
+    struct commit *c, unsigned family, const char *table, bool count_only, unsigned *removed)
 {
 	int r = -EAGAIN;
 
@@ -478,7 +568,8 @@ clean_table(struct commit *c, unsigned family, const char *table, unsigned *remo
 		if (r < 0)
 			return r;
 		(void)iptable_ours(reading, &n);
-		if (n == 0) {
+		if (n == 0 || count_only) {
+			*removed += (unsigned)n;
 			iptable_free(&reading);
 			return 0;
 		}
@@ -499,7 +590,7 @@ clean_table(struct commit *c, unsigned family, const char *table, unsigned *remo
 
 /* Tables the kernel has in use; reading another would make it. */
 static int
-clean_family(struct commit *c, unsigned family, unsigned *removed)
+clean_family(struct commit *c, unsigned family, bool count_only, unsigned *removed)
 {
 	FILE *f =
 	    fopen(family == 6 ? "/proc/net/ip6_tables_names" : "/proc/net/ip_tables_names", "re");
@@ -510,7 +601,7 @@ clean_family(struct commit *c, unsigned family, unsigned *removed)
 		return errno == ENOENT ? 0 : -errno;
 	while (fgets(table, sizeof table, f)) {
 		table[strcspn(table, "\n")] = '\0';
-		int r = clean_table(c, family, table, removed);
+		int r = clean_table(c, family, table, count_only, removed);
 		result = result < 0 ? result : r;
 	}
 	fclose(f);
@@ -525,8 +616,8 @@ commit_clean(struct commit *commit, unsigned *ret_removed)
 
 	if (r < 0)
 		return r;
-	r = clean_family(commit, 4, &removed);
-	int r6 = clean_family(commit, 6, &removed);
+	r = clean_family(commit, 4, false, &removed);
+	int r6 = clean_family(commit, 6, false, &removed);
 	lock_give(&commit->lock);
 	r = r < 0 ? r : r6;
 	if (r == 0) {
@@ -537,4 +628,15 @@ commit_clean(struct commit *commit, unsigned *ret_removed)
 	}
 	*ret_removed = removed;
 	return r;
+}
+
+int
+commit_ours(struct commit *commit, unsigned *ret_n)
+{
+	unsigned n = 0;
+	int r = clean_family(commit, 4, true, &n);
+	int r6 = clean_family(commit, 6, true, &n);
+
+	*ret_n = n;
+	return r < 0 ? r : r6;
 }

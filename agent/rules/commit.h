@@ -33,7 +33,7 @@ struct commit {
 	bool used4, used6;          /* families that may hold rules of ours */
 	bool stopped;               /* a foreign rule was lost or came back: nothing is added */
 	char text[COMMIT_TEXT_MAX]; /* about the last error or the foreign rule */
-	uint64_t commits, foreign_lost, retries;
+	uint64_t commits, foreign_lost, retries, strays;
 };
 
 /* Opens the lock, reads the state file, probes. 0, or a negative errno with words in text. */
@@ -48,9 +48,16 @@ void commit_close(struct commit *commit);
  */
 int commit_run(struct commit *commit, struct instant now, bool adds);
 
-/* Reads tables and counters, without the lock. Captures whose rules are missing get their in_kernel
- * lowered; returns how many those are, or a negative errno. */
-int commit_look(struct commit *commit, struct instant now);
+/*
+ * Reads tables and counters, without the lock, and compares contents: captures in force of which a
+ * rule is not there exactly as it should be get `missing`, and INSTALLING ones that are all there
+ * are IN_KERNEL. Returns how many are missing, or a negative errno; in *ret_strays rules of ours
+ * that should not be there.
+ */
+int commit_look(struct commit *commit, struct instant now, unsigned *ret_strays);
+
+/* How many rules bear our mark, whatever table they are in. 0 or a negative errno. */
+int commit_ours(struct commit *commit, unsigned *ret_n);
 
 /* Takes out everything of ours, whatever table of the kernel it is in. 0, -EAGAIN (the lock),
  * errno. */

@@ -21,6 +21,7 @@
 #include "common/base/order.h"
 
 #define DEVICE_ERROR_MAX 120
+#define DEVICE_GATEWAY "169.254.77.1" /* what TEE is told; nobody's */
 
 /* True when such a device can be made here; makes one, and takes it away. */
 bool device_can(void);

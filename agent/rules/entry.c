@@ -331,7 +331,8 @@ hash_bytes(uint64_t hash, const uint8_t *p, size_t size)
 	return hash;
 }
 
-/* A match or target: its head without what stands behind the name's NUL, and its data when asked. */
+/* A match or target: its head without what stands behind the name's NUL, and its data when asked.
+ */
 static uint64_t
 hash_part(uint64_t hash, const uint8_t *bytes, const struct xt_entry_match *head, bool deep)
 {

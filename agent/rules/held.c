@@ -61,11 +61,17 @@ analyser_equal(const struct analyser *a, const struct analyser *b)
 }
 
 bool
+held_same_way(const struct held *held, const struct order *order)
+{
+	return analyser_equal(&held->order.analyser, &order->analyser);
+}
+
+bool
 held_update(struct held *held, const struct order *order, uint32_t lease_ms, struct instant now)
 {
 	if (!filter_equal(&held->order.filter, &order->filter))
 		return false;
-	if (!analyser_equal(&held->order.analyser, &order->analyser))
+	if (!held_same_way(held, order))
 		held->remake = true;
 	held->order = *order;
 	take_times(held, lease_ms, now);
@@ -78,16 +84,57 @@ held_renew(struct held *held, uint32_t lease_ms, struct instant now)
 	held->lease_end = clk_add(now, lease_ms * CLK_MS);
 }
 
-void
-held_end(struct held *held, int code, const char *text)
+static void
+leave(struct held *held, enum hold as, int code, const char *text)
 {
 	if (!held->wanted)
 		return;
 	held->wanted = false;
 	held->hold = HOLD_REMOVING;
+	held->ends_as = (uint8_t)as;
 	held->dirty = true;
-	held->code = (uint16_t)code;
-	snprintf(held->text, sizeof held->text, "%s", text);
+	held->code = held->end_code = (uint16_t)code;
+	snprintf(held->text, sizeof held->text, "%.*s", (int)sizeof held->text - 1, text);
+	memcpy(held->end_text, held->text, sizeof held->end_text);
+}
+
+void
+held_end(struct held *held, int code, const char *text)
+{
+	leave(held, HOLD_ENDED, code, text);
+}
+
+void
+held_fail(struct held *held, int code, const char *text)
+{
+	leave(held, HOLD_FAILED, code, text);
+}
+
+void
+held_in_force(struct held *held, enum hold hold)
+{
+	held->hold = hold;
+	held->base = held->total.packets;
+	held->dirty = true;
+}
+
+unsigned
+held_finish(struct held_set *set)
+{
+	unsigned n = 0;
+
+	for (struct held *held = set->head; held; held = held->hh.next) {
+		if (held->wanted || (held->hold != HOLD_REMOVING && held->hold != HOLD_STUCK) ||
+		    held->in_kernel || held->placed || held->in_hw)
+			continue;
+		/* Not what the hardware said in between. */
+		memcpy(held->text, held->end_text, sizeof held->text);
+		held->hold = (enum hold)held->ends_as;
+		held->code = held->end_code;
+		held->dirty = true;
+		n++;
+	}
+	return n;
 }
 
 void
@@ -237,6 +284,7 @@ held_brake(struct held_set *set, struct instant now, uint64_t rule_bps, uint64_t
 	}
 	for (struct held *held = set->head; held; held = held->hh.next)
 		held->rule_bps = held->bps = 0;
+	set->bps = sum;
 	return n;
 }
 

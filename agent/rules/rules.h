@@ -14,11 +14,11 @@
 int rules_main(void);
 
 /*
- * For `--release`, `--unrelease` and ExecStopPost's `--clean`, with nobody else alive: sets or lifts the
- * released flag, takes out everything of ours, waiting up to `wait_ms` for the table lock. 0 or a
- * negative errno; logs.
+ * For `--release`, `--unrelease` and ExecStopPost's `--clean`, with nobody else alive: sets or
+ * lifts the released flag, takes out everything of ours, waiting up to `wait_ms` for the table
+ * lock. 0 or a negative errno; logs.
  */
-enum rules_task { RULES_CLEAN, RULES_RELEASE, RULES_LIFT };
+enum rules_task { RULES_CLEAN, RULES_RELEASE, RULES_LIFT, RULES_GO_ON };
 int rules_task(const struct wire_config *config, enum rules_task task, unsigned wait_ms);
 
 #endif

@@ -13,6 +13,8 @@
 
 #define FILE_NAME "agent.state"
 #define FLAG_NAME "released"
+#define GO_ON_NAME "agent.go-on"
+#define MARK_NAME "agent.hardware"
 #define FILE_MAX (64U << 20)
 #define PATH_ROOM 160
 
@@ -235,21 +237,21 @@ state_boot_id(char boot[STATE_BOOT_MAX])
 	return 0;
 }
 
-bool
-state_released(const char *dir)
+static bool
+flag_is_there(const char *dir, const char *name)
 {
 	char path[PATH_ROOM];
 
-	path_of(dir, FLAG_NAME, path);
+	path_of(dir, name, path);
 	return access(path, F_OK) == 0;
 }
 
-int
-state_set_released(const char *dir, bool on)
+static int
+set_flag(const char *dir, const char *name, bool on)
 {
 	char path[PATH_ROOM];
 
-	path_of(dir, FLAG_NAME, path);
+	path_of(dir, name, path);
 	if (!on)
 		return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
 	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -258,4 +260,40 @@ state_set_released(const char *dir, bool on)
 	int r = fsync(fd) < 0 ? -errno : 0;
 	close(fd);
 	return r;
+}
+
+bool
+state_hardware(const char *dir)
+{
+	return flag_is_there(dir, MARK_NAME);
+}
+
+int
+state_set_hardware(const char *dir, bool on)
+{
+	return set_flag(dir, MARK_NAME, on);
+}
+
+int
+state_say_go_on(const char *dir)
+{
+	return set_flag(dir, GO_ON_NAME, true);
+}
+
+bool
+state_take_go_on(const char *dir)
+{
+	return flag_is_there(dir, GO_ON_NAME) && set_flag(dir, GO_ON_NAME, false) == 0;
+}
+
+bool
+state_released(const char *dir)
+{
+	return flag_is_there(dir, FLAG_NAME);
+}
+
+int
+state_set_released(const char *dir, bool on)
+{
+	return set_flag(dir, FLAG_NAME, on);
 }

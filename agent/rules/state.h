@@ -40,6 +40,15 @@ int state_save(const char *dir, const struct state *state);
 /* This boot's id. 0 or a negative errno. */
 int state_boot_id(char boot[STATE_BOOT_MAX]);
 
+/* The marker in DIR that the hardware may hold something of ours: it outlives this process, not the
+ * boot. */
+bool state_hardware(const char *dir);
+int state_set_hardware(const char *dir, bool on);
+
+/* An operator's word for the running agent, in DIR: said once, taken once. */
+int state_say_go_on(const char *dir);
+bool state_take_go_on(const char *dir);
+
 /* The released flag in DIR: there or not, set, lifted. */
 bool state_released(const char *dir);
 int state_set_released(const char *dir, bool on);

@@ -24,14 +24,33 @@ set_caps(uint64_t keep)
 	return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
 }
 
-int
-jail_drop(uid_t uid, gid_t gid, uint64_t keep)
+/* While CAP_SETPCAP is still there; without it the bounding set stays as it was given to us, which
+ * no-new-privileges makes harmless. */
+static void
+shrink_bounds(uint64_t keep)
 {
-	/* While CAP_SETPCAP is still there; without it the bounding set stays as it was given to
-	 * us, which no-new-privileges makes harmless. */
 	for (int cap = 0; cap < 64; cap++)
 		if (!(keep >> cap & 1) && prctl(PR_CAPBSET_READ, cap) == 1)
 			(void)prctl(PR_CAPBSET_DROP, cap);
+}
+
+int
+jail_drop_exec(uint64_t keep)
+{
+	/* No SECBIT_NOROOT: it is by being root that the executed program gets what is kept. Under
+	 * no-new-privileges it can get no more than this process has. */
+	shrink_bounds(keep);
+	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	int r = set_caps(keep);
+	if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		r = -errno;
+	return r;
+}
+
+int
+jail_drop(uid_t uid, gid_t gid, uint64_t keep)
+{
+	shrink_bounds(keep);
 	(void)prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_NOROOT_LOCKED);
 	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	/* In a user namespace of one's own setgroups is forbidden; then there are none to drop. */
@@ -68,9 +87,9 @@ static const int calls_rules[] = {SCMP_SYS(socket), SCMP_SYS(connect), SCMP_SYS(
     SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(stat), SCMP_SYS(lstat), SCMP_SYS(statfs),
     SCMP_SYS(fstatfs), SCMP_SYS(rename), SCMP_SYS(renameat), SCMP_SYS(renameat2), SCMP_SYS(unlink),
     SCMP_SYS(unlinkat), SCMP_SYS(ftruncate), SCMP_SYS(fsync), SCMP_SYS(getdents64),
-    SCMP_SYS(pread64), SCMP_SYS(clone), SCMP_SYS(clone3), SCMP_SYS(wait4), SCMP_SYS(kill),
-    SCMP_SYS(ioctl), SCMP_SYS(readlink), SCMP_SYS(dup2), SCMP_SYS(dup3), SCMP_SYS(fchmod),
-    SCMP_SYS(umask)};
+    SCMP_SYS(pread64), SCMP_SYS(pwrite64), SCMP_SYS(clone), SCMP_SYS(clone3), SCMP_SYS(wait4),
+    SCMP_SYS(kill), SCMP_SYS(ioctl), SCMP_SYS(readlink), SCMP_SYS(dup2), SCMP_SYS(dup3),
+    SCMP_SYS(fchmod), SCMP_SYS(umask), SCMP_SYS(setpgid)};
 
 /* main: the loop, the channel's TCP, netlink, notifications. */
 static const int calls_main[] = {SCMP_SYS(socket), SCMP_SYS(connect), SCMP_SYS(bind),

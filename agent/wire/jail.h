@@ -19,6 +19,12 @@
  */
 int jail_drop(uid_t uid, gid_t gid, uint64_t keep);
 
+/*
+ * The same for a uid 0 that executes another program: that program gets `keep` and no more. Nothing
+ * else comes back either. 0 or a negative errno, and then the process must end.
+ */
+int jail_drop_exec(uint64_t keep);
+
 /* What a role may call; everything else gives EPERM (a counted error at worst, never a surprise).
  */
 enum jail_role { JAIL_MAIN, JAIL_RULES, JAIL_MIRROR };
