@@ -203,6 +203,7 @@ static const struct ctl_fields exporter_fields[] = {
     NUMBER(counters),
     NUMBER(rate),
     NUMBER(heard_ms),
+    TEXT(text),
     END,
 };
 #undef S

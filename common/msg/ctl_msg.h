@@ -163,6 +163,7 @@ struct ctl_exporter {
 	uint64_t datagrams, samples, lost_samples, bad, sightings, counters;
 	uint32_t rate; /* of sampling, 1:rate, as last seen */
 	uint64_t heard_ms;
+	char text[CTL_TEXT_MAX]; /* why it may cause none; "" */
 };
 
 /* Numbers of the protocol; DESIGN's life of a capture. */

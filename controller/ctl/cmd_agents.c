@@ -11,7 +11,11 @@ make_name(const void *row, char text[OUT_TEXT_MAX], enum text_table_colour *ret_
 	const struct ctl_agent *agent = row;
 
 	(void)ret_colour;
-	snprintf(text, OUT_TEXT_MAX, "%s", agent->name);
+	/* What one that waits calls itself is nobody's word yet. */
+	if (agent->name[0] == '\0' && agent->host[0])
+		snprintf(text, OUT_TEXT_MAX, "(%s)", agent->host);
+	else
+		snprintf(text, OUT_TEXT_MAX, "%s", agent->name);
 }
 
 static void
@@ -85,7 +89,7 @@ static const struct out_column list_columns[] = {
     {"state", NULL, OUT_MAKE, 0, 0, make_plain_state, NULL},
     AGENT("released", NULL, OUT_BOOL, released),
     AGENT("heard_ms", "HEARD", OUT_MS, heard_ms),
-    AGENT("peer", "FROM", OUT_ADDR, peer),
+    AGENT("peer", NULL, OUT_ADDR, peer),
     AGENT("target", "TARGET", OUT_TEXT, target),
     AGENT("backend", "BACK END", OUT_TEXT, backend),
     AGENT("captures", "CAPTURES", OUT_NUMBER, captures),
@@ -185,6 +189,7 @@ static const struct out_column exporter_columns[] = {
     EXPORTER("bad", "BAD", OUT_NUMBER, bad),
     EXPORTER("sightings", "SIGHTINGS", OUT_NUMBER, sightings),
     EXPORTER("counters", NULL, OUT_NUMBER, counters),
+    EXPORTER("text", "SAYS", OUT_TEXT, text),
     {.kind = OUT_END},
 };
 #undef EXPORTER

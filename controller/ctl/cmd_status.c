@@ -124,6 +124,15 @@ static const struct out_column status_columns[] = {
 };
 #undef N
 
+static bool
+is_said(const char *name)
+{
+	for (const struct out_column *c = status_columns; c->kind != OUT_END; c++)
+		if (c->key && strcmp(c->key, name) == 0)
+			return true;
+	return false;
+}
+
 struct status {
 	struct ctl_status row;
 	bool seen;
@@ -144,8 +153,8 @@ take_status(void *user, enum ctl_row kind, const void *row)
 	} else if (kind == CTL_ROW_COUNTER) {
 		json_object_set_new(
 		    status->counters, counter->name, json_integer((json_int_t)counter->value));
-		/* For people, what happened; a program gets all of them. */
-		if (counter->value == 0)
+		/* For people, what happened and was not said above; a program gets all of them. */
+		if (counter->value == 0 || is_said(counter->name))
 			return 0;
 		snprintf(number, sizeof number, "%" PRIu64, counter->value);
 		(void)text_table_column(status->more, counter->name, true);

@@ -22,6 +22,19 @@ struct headers {
 	json_t *events; /* those with a header */
 };
 
+/* Each step of a capture repeats what it goes back to. */
+static bool
+is_new(const json_t *events, const json_t *event)
+{
+	json_t *other;
+	size_t i;
+
+	json_array_foreach(
+	    events, i, other) if (json_equal(json_object_get(other, "header"),
+				      json_object_get(event, "header"))) return false;
+	return true;
+}
+
 /* A controller that does not know to choose sends the events of all. */
 static int
 take_event(void *user, enum ctl_row kind, const void *row)
@@ -30,7 +43,8 @@ take_event(void *user, enum ctl_row kind, const void *row)
 	json_t *event = kind == CTL_ROW_EVENT ? json_loads(row, 0, NULL) : NULL;
 
 	if (event && json_is_string(json_object_get(event, "header")) &&
-	    json_integer_value(json_object_get(event, "capture")) == (json_int_t)headers->id)
+	    json_integer_value(json_object_get(event, "capture")) == (json_int_t)headers->id &&
+	    is_new(headers->events, event))
 		(void)json_array_append(headers->events, event);
 	json_decref(event);
 	return 0;

@@ -232,12 +232,16 @@ decide_rejudge(struct decide *d,
 	}
 }
 
-/* Whether datagrams of exporter `agent` may come from there. */
+/* Whether datagrams of exporter `agent` may come from there: its own address, another one of the
+ * same switch (sFlow names a loopback and leaves through a port), or what is configured. */
 static bool
 source_is_good(const struct brain_switch *sw, const struct addr *agent, const struct addr *from)
 {
 	if (from->family == 0 || addr_equal(agent, from))
 		return true;
+	for (size_t k = 0; k < sw->addr_count; k++)
+		if (addr_equal(&sw->addrs[k], from))
+			return true;
 	for (size_t k = 0; k < sw->conf.source_count; k++)
 		if (prefix_contains(&sw->conf.sources[k], from))
 			return true;

@@ -210,6 +210,17 @@ status(void *user, struct serve_reply *reply)
 	return RESULT_OK;
 }
 
+/* What an operator would do about it. */
+static const char *
+why_unknown(enum result code)
+{
+	if (code == RESULT_EXPORTER_UNKNOWN)
+		return "a switch has this address, but not that source: name it in its `sources`";
+	if (code == RESULT_AMBIGUOUS)
+		return "several switches report this address: name it in the `exporters` of one";
+	return "no switch has this address: accept its agent, or name it in `exporters`";
+}
+
 static enum result
 exporters(void *user, uint64_t cursor, struct serve_reply *reply)
 {
@@ -235,6 +246,8 @@ exporters(void *user, uint64_t cursor, struct serve_reply *reply)
 		if (id >= 0)
 			snprintf(row.agent, sizeof row.agent, "%s",
 			    fleet_name(&engine->fleet, (unsigned)id));
+		else
+			snprintf(row.text, sizeof row.text, "%s", why_unknown(code));
 		if (!serve_exporter(reply, &row)) {
 			serve_next(reply, i);
 			break;

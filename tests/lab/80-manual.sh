@@ -59,6 +59,10 @@ commented()
 	done
 }
 result "commented settings of controller.conf" "$(commented packaging/examples/controller.conf finderscope-controller)"
+# A whole section that is commented out.
+sed '/^#switch /,/^#}/s/^#//' packaging/examples/controller.conf >"$work/switch.conf"
+result "the commented switch of controller.conf" "$(good finderscope-controller "$work/switch.conf"
+    grep -q '^switch' "$work/switch.conf" || echo "there is none")"
 result "commented settings of agent.conf" "$(commented packaging/examples/agent.conf finderscope-agent)"
 
 # Words of the README's commands, as far as finderscopectl judges them without a controller.

@@ -145,7 +145,8 @@ exporters(void *user, uint64_t cursor, struct serve_reply *reply)
 		.samples = 123,
 		.bad = 3,
 		.rate = 400,
-		.heard_ms = 4000},
+		.heard_ms = 4000,
+		.text = "no switch has this address"},
 	};
 
 	for (uint64_t i = cursor; i < canned->many; i++) {
@@ -405,7 +406,7 @@ events(void *user, uint32_t count, uint64_t capture, uint64_t cursor, struct ser
 	(void)user;
 	if (capture) {
 		serve_event(reply, "{\"event\":\"capture\",\"capture\":7,\"to\":\"mirroring\"}");
-		if (capture == 7)
+		for (int i = 0; capture == 7 && i < 3; i++)
 			serve_event(reply, opened);
 		return RESULT_OK;
 	}

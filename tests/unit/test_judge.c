@@ -230,6 +230,33 @@ exporters_that_may_cause_nothing(void **unused)
 	done(rig);
 }
 
+/* sFlow that names a switch's loopback leaves through one of its ports: as good as the loopback. */
+static void
+any_address_of_the_switch_is_a_source(void **unused)
+{
+	struct decider *rig = make(NULL);
+	struct decide_agent agent = decider_agent();
+	struct addr reported[] = {decider_addr("10.255.0.2"), decider_addr("192.0.2.1")};
+	struct sighting s = decider_sighting(rig, LOCAL, REMOTE, 2);
+	struct verdict v;
+
+	(void)unused;
+	agent.addrs = reported;
+	agent.addr_count = 2;
+	decide_connected(rig->d, 2, &agent, rig->now);
+	s.from = reported[1];
+	v = decider_decide(rig, &s);
+	assert_int_equal(v.code, RESULT_OK);
+	/* Not that of another one. */
+	decide_connected(rig->d, 1, &agent, rig->now);
+	agent.addr_count = 1;
+	decide_connected(rig->d, 2, &agent, rig->now);
+	s.remote = decider_addr("198.51.100.77");
+	v = decider_decide(rig, &s);
+	assert_int_equal(v.code, RESULT_EXPORTER_UNKNOWN);
+	done(rig);
+}
+
 static void
 unconfigured_exporters(struct decider *rig)
 {
@@ -674,6 +701,7 @@ main(void)
 	    cmocka_unit_test(an_entry_with_a_port),
 	    cmocka_unit_test(no_policy_for_a_feed_alerts),
 	    cmocka_unit_test(exporters_that_may_cause_nothing),
+	    cmocka_unit_test(any_address_of_the_switch_is_a_source),
 	    cmocka_unit_test(two_exporters_with_one_address_are_neither),
 	    cmocka_unit_test(never_captured),
 	    cmocka_unit_test(nor_by_hand),
