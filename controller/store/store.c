@@ -32,7 +32,8 @@ struct store {
 	struct walltime boot;
 	int lock_fd, event_fd;
 	struct store_db *db;      /* NULL: cannot be written now */
-	struct store_db *salvage; /* until store_load: what a full or read-only disk still tells */
+	struct store_db *salvage; /* until store_start: what a full or read-only disk still tells */
+	bool corrupt;             /* so said a load; dealt with in store_start */
 	struct store_db *reading; /* store_events' */
 	uint64_t reading_of;      /* generation */
 	uint64_t next_id;
@@ -319,35 +320,47 @@ void
 store_load(struct store *store, const struct store_reader *reader, void *user)
 {
 	struct store_db *db = store->db != NULL ? store->db : store->salvage;
-	char error[STORE_ERROR_MAX], note[STORE_ERROR_MAX];
 	struct walltime now;
-	int r = 0;
+	uint64_t unreadable;
 
-	walltime_again(&store->boot, &now);
-	if (db != NULL)
-		r = store_db_load(db, &now, reader, user, &store->stats.unreadable);
-	store_db_close(&store->salvage, false);
-	if (r != -EUCLEAN || store->db == NULL)
+	if (db == NULL)
 		return;
-	/* What could be read was handed out; the engine puts it again when it hears. */
-	snprintf(error, sizeof error, "%s", store_db_error(store->db));
-	store_db_close(&store->db, false);
-	if (rename_aside(store->path, note, sizeof note) == 0) {
-		char text[STORE_ERROR_MAX];
-
-		snprintf(text, sizeof text,
-		    "the database is corrupt (%.180s): kept as %.200s, a fresh one begun", error,
-		    note);
-		store->stats.replaced++;
-		tell(store, STORE_REPLACED, text);
+	walltime_again(&store->boot, &now);
+	/* What can be read is handed out all the same. */
+	if (store_db_load(db, &now, reader, user, &unreadable) == -EUCLEAN && !store->corrupt) {
+		store->corrupt = true;
+		snprintf(store->stats.error, sizeof store->stats.error, "%s", store_db_error(db));
+		if (store->next_id < id_of_the_clock())
+			store->next_id = id_of_the_clock();
 	}
-	if ((r = open_db(store, error, note)) < 0) {
+	store->stats.unreadable += unreadable;
+}
+
+/* A load found it corrupt: a fresh one in its place; the engine puts everything again when it
+ * hears. */
+static void
+replace(struct store *store)
+{
+	char error[STORE_ERROR_MAX], note[STORE_ERROR_MAX], aside[4096];
+	int r;
+
+	store_db_close(&store->db, false);
+	r = rename_aside(store->path, aside, sizeof aside);
+	if (r < 0)
+		snprintf(error, sizeof error, "%.200s is corrupt and cannot be renamed aside: %s",
+		    store->path, strerror(-r));
+	else
+		r = open_db(store, error, note);
+	if (r < 0) {
 		set_degraded(store, true, error);
 		return;
 	}
-	store_db_used_id(store->db, id_of_the_clock());
-	if (store_db_next_id(store->db) > store->next_id)
-		store->next_id = store_db_next_id(store->db);
+	store_db_used_id(store->db, store->next_id);
+	store->stats.replaced++;
+	snprintf(note, sizeof note,
+	    "the database is corrupt (%.200s): kept as %.200s, a fresh one begun",
+	    store->stats.error, aside);
+	tell(store, STORE_REPLACED, note);
 }
 
 /* The thread. */
@@ -510,6 +523,10 @@ store_start(struct store *store)
 	sigset_t all, before;
 	int r;
 
+	store_db_close(&store->salvage, false);
+	if (store->corrupt && store->db != NULL)
+		replace(store);
+	store->corrupt = false;
 	/* Signals are the main thread's. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);

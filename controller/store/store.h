@@ -8,7 +8,7 @@
  * wait in memory and the writing is tried again. A corrupt one is renamed aside and a fresh one
  * begun.
  *
- * Life: store_open reads nothing but the schema; store_load hands everything out, once, before
+ * Life: store_open reads nothing but the schema; store_load hands out what is kept, before
  * store_start starts the thread; store_free writes what waits, within a deadline, and ends it. All
  * calls are the main thread's. Commits survive the death of the process at once; the death of the
  * machine may cost the last few of them (synchronous=NORMAL), never the database.
@@ -101,10 +101,10 @@ int store_open(const char *path, const struct store_limits *limits, struct store
 uint64_t store_next_id(const struct store *store);
 
 /*
- * Hands out all that is kept; any may be NULL. Captures oldest first, the living and `history` that
- * are over; `names` are their switches, by holder, whose ids are 0. Flags that are up alone. The
- * last `events` events, oldest first. Rows that cannot be read are left out and counted
- * (store_stats).
+ * Hands out what is kept; any may be NULL, and more than one call may ask for its part. Captures
+ * oldest first, the living and `history` that are over; `names` are their switches, by holder,
+ * whose ids are 0. Flags that are up alone. The last `events` events, oldest first. Rows that
+ * cannot be read are left out and counted (store_stats).
  */
 struct store_reader {
 	size_t events, history;

@@ -643,6 +643,43 @@ corruption_inside_is_found_in_use(void **state)
 	free(kept);
 }
 
+/* One table is junk: the others are still told, and only then a fresh database is begun. */
+static void
+what_is_left_of_a_corrupt_one_is_told(void **state)
+{
+	const struct store_reader agents = {.agent = take_agent};
+	struct kept *kept = malloc(sizeof *kept);
+	struct store *store = start_store(NULL, NULL);
+	struct store_agent agent = {.name = "leaf01", .key = {1}};
+	struct store_news news;
+	struct decide_capture c = make_capture(7);
+	off_t page;
+
+	(void)state;
+	store_put_agent(store, &agent);
+	put_capture(store, &c);
+	free_store(&store);
+	page = (off_t)sql_number("SELECT rootpage FROM sqlite_master WHERE name = 'agents'");
+	overwrite((page - 1) * 4096, 4096);
+	store = open_store(NULL, NULL);
+	memset(kept, 0, sizeof *kept);
+	store_load(store, &agents, kept);
+	assert_int_equal(kept->agents, 0);
+	store_load(store, &reader, kept);
+	assert_int_equal(kept->captures, 1);
+	assert_int_equal(store_start(store), 0);
+	assert_true(wait_news(store, STORE_REPLACED, &news));
+	assert_int_equal(count_files(".corrupt-*"), 1);
+	put_capture(store, &c);
+	assert_int_equal(store_flush(store, LONG), 0);
+	free_store(&store);
+	store = open_store(NULL, kept);
+	assert_int_equal(kept->captures, 1);
+	assert_true(store_next_id(store) > 1000000);
+	free_store(&store);
+	free(kept);
+}
+
 static void
 foreign_and_newer_are_refused(void **state)
 {
@@ -993,6 +1030,10 @@ full_disk_body(void)
 	store = open_store(&limits, kept);
 	CHECK(kept->captures == 1 && kept->capture[0].packets == 777);
 	CHECK(kept->events == 3000);
+	/* As often as it is asked. */
+	memset(kept, 0, sizeof *kept);
+	store_load(store, &reader, kept);
+	CHECK(kept->captures == 1 && kept->events == 3000);
 	CHECK(store_next_id(store) > 1);
 	store_free(&store, CLK_S, NULL);
 	free(kept);
@@ -1081,6 +1122,7 @@ main(void)
 	    TEST(a_reboot_leaves_what_was_left),
 	    TEST(corrupt_file_is_kept_aside),
 	    TEST(corruption_inside_is_found_in_use),
+	    TEST(what_is_left_of_a_corrupt_one_is_told),
 	    TEST(foreign_and_newer_are_refused),
 	    TEST(an_older_schema_is_migrated),
 	    TEST(rows_nobody_could_have_written_are_left_out),
