@@ -20,8 +20,11 @@ fabric_isolate()
 		cd "$FABRIC_CWD" || exit 1
 		return
 	fi
-	FABRIC_INSIDE=yes FABRIC_CWD=$PWD exec unshare --mount --pid --net --ipc --fork --kill-child --mount-proc \
-	    -- bash "$@"
+	# In a chroot the root is no mount: its propagation cannot be set, and is whoever made the chroot's affair.
+	local propagation=private
+	mountpoint -q / || propagation=unchanged
+	FABRIC_INSIDE=yes FABRIC_CWD=$PWD exec unshare --mount --propagation $propagation --pid --net --ipc --fork \
+	    --kill-child --mount-proc -- bash "$@"
 }
 
 # fabric_link NAMESPACE ADDRESS PORT GATEWAY [MTU]: a host behind a port of the switch.
