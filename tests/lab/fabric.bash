@@ -20,11 +20,12 @@ fabric_isolate()
 		cd "$FABRIC_CWD" || exit 1
 		return
 	fi
-	# In a chroot the root is no mount: its propagation cannot be set, and is whoever made the chroot's affair.
-	local propagation=private
-	mountpoint -q / || propagation=unchanged
-	FABRIC_INSIDE=yes FABRIC_CWD=$PWD exec unshare --mount --propagation $propagation --pid --net --ipc --fork \
-	    --kill-child --mount-proc -- bash "$@"
+	if mountpoint -q /; then
+		FABRIC_INSIDE=yes FABRIC_CWD=$PWD exec unshare --mount --pid --net --ipc --fork --kill-child --mount-proc \
+		    -- bash "$@"
+	fi
+	FABRIC_INSIDE=yes FABRIC_CWD=$PWD exec unshare --mount --propagation unchanged --pid --net --ipc --fork \
+	    --kill-child --mount-proc -- python3 tests/lab/rooted.py bash "$@"
 }
 
 # fabric_link NAMESPACE ADDRESS PORT GATEWAY [MTU]: a host behind a port of the switch.
