@@ -205,7 +205,9 @@ make_loop(struct engine *engine)
 		 on_agents_timer, engine)) < 0 ||
 	    (r = sd_event_add_post(engine->loop, NULL, on_after, engine)) < 0)
 		return r;
-	r = sd_event_set_watchdog(engine->loop, true);
+	r = engine_recent_init(engine);
+	if (r >= 0)
+		r = sd_event_set_watchdog(engine->loop, true);
 	return r < 0 ? r : 0;
 }
 
@@ -286,6 +288,7 @@ close_rooms(struct engine *engine)
 	fleet_done(&engine->fleet);
 	settings_free(&engine->settings);
 	sd_event_source_unref(engine->agents_timer);
+	sd_event_source_unref(engine->look_back.source);
 	sd_event_unref(engine->loop);
 	free(engine);
 }

@@ -19,12 +19,23 @@ publish(struct engine *engine, uint64_t capture, const char *line)
 	serve_publish(engine->serve, line);
 }
 
-static json_t *
-begin(const char *kind)
+json_t *
+engine_event_begin(const char *kind)
 {
 	char time[CLK_TEXT_MAX];
 
 	return json_pack("{s:s,s:s}", "time", clk_format_wall(clk_wall_ns(), time), "event", kind);
+}
+
+void
+engine_event_end(struct engine *engine, json_t *object)
+{
+	char *line = json_dumps(object, JSON_COMPACT | JSON_PRESERVE_ORDER);
+
+	if (line != NULL)
+		publish(engine, 0, line);
+	free(line);
+	json_decref(object);
 }
 
 static void
@@ -37,20 +48,15 @@ put(json_t *object, const char *key, const char *text)
 void
 engine_tell(struct engine *engine, const char *kind, ...)
 {
-	json_t *object = begin(kind);
+	json_t *object = engine_event_begin(kind);
 	const char *key;
 	va_list args;
-	char *line;
 
 	va_start(args, kind);
 	while ((key = va_arg(args, const char *)) != NULL)
 		put(object, key, va_arg(args, const char *));
 	va_end(args);
-	line = json_dumps(object, JSON_COMPACT | JSON_PRESERVE_ORDER);
-	if (line != NULL)
-		publish(engine, 0, line);
-	free(line);
-	json_decref(object);
+	engine_event_end(engine, object);
 }
 
 static void

@@ -3,6 +3,7 @@
 #ifndef CONTROLLER_ENGINE_ENGINE_PART_H
 #define CONTROLLER_ENGINE_ENGINE_PART_H
 
+#include <jansson.h>
 #include <systemd/sd-event.h>
 
 #include "controller/agents/agents.h"
@@ -22,6 +23,13 @@ struct engine_stop {
 	char who[CTL_NAME_MAX];
 	char why[CTL_TEXT_MAX];
 	int64_t wall_ns;
+};
+
+/* A walk through the conversations of the last hours. */
+struct engine_look_back {
+	sd_event_source *source;
+	uint64_t cursor, looked_at, told;
+	struct recent_cover cover;
 };
 
 struct engine {
@@ -46,6 +54,7 @@ struct engine {
 	bool recalling;    /* what is told now was told, in an earlier life */
 	unsigned restored; /* captures taken up from the store */
 
+	struct engine_look_back look_back;
 	struct engine_stop frozen;      /* while decide_frozen */
 	char feed_name[FEEDS_NAME_MAX]; /* the last that was looked up */
 	bool feed_known[FEEDS_MAX];     /* decide/ was told the name */
@@ -58,6 +67,10 @@ struct engine {
 void engine_event(void *user, struct instant now, const struct decide_event *event);
 /* An event that is not the decider's: pairs of key and text, a NULL key ends. */
 void engine_tell(struct engine *engine, const char *kind, ...) __attribute__((sentinel));
+
+/* One with a shape of its own: begin, put into it, end (which takes the object over). */
+json_t *engine_event_begin(const char *kind);
+void engine_event_end(struct engine *engine, json_t *object);
 
 /* engine_agents.c */
 extern const struct agents_events engine_agents_events;
@@ -112,6 +125,10 @@ void engine_store_sighting(struct engine *engine, const struct sighting *sightin
 void engine_store_all(struct engine *engine, bool fresh);
 void engine_store_news(struct engine *engine);
 void engine_store_close(struct engine *engine);
+
+/* engine_recent.c: the lists changed; conversations of the last hours are held against them. */
+int engine_recent_init(struct engine *engine);
+void engine_recent_look_back(struct engine *engine);
 
 /* engine_ops.c: the rest of what the control sockets ask. */
 extern const struct serve_ops engine_ops;

@@ -76,6 +76,10 @@ take_receiver(struct settings *set, const struct conf_section *root)
 	set->receiver.listen_count = count;
 	set->receiver.threads = (unsigned)conf_get_number(root, "threads", 0);
 	set->receiver.socket_buffer = conf_get_number(root, "socket_buffer", 0);
+	set->receiver.recent.size = (size_t)conf_get_number(root, "recent", 0);
+	set->receiver.remember = set->receiver.recent.size > 0;
+	set->receiver.recent.window_ns = conf_get_number(root, "recent_window", 0);
+	set->receiver.recent.path = conf_get_text(root, "recent_file", 0);
 	set->receiver.allow = prefixes(root, "accept_from", &set->receiver.allow_count);
 	return set->receiver.allow != NULL ? 0 : -ENOMEM;
 }
