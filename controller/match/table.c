@@ -237,17 +237,42 @@ trim(void *block, size_t size)
 	return less ? less : block;
 }
 
-/* The sieve is hit at random all over: on one huge page, where there is one, it costs a single TLB
- * entry. */
+/* What is hit at random all over: on huge pages, where there are some, a look-up costs no page
+ * walks. */
+static void *
+wide_new(size_t size)
+{
+	size_t whole = (size + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+	void *block;
+
+	if (size < HUGE_PAGE / 2)
+		return malloc(size > 0 ? size : 1);
+	block = aligned_alloc(HUGE_PAGE, whole);
+	if (block)
+		(void)madvise(block, whole, MADV_HUGEPAGE);
+	return block;
+}
+
+/* The same for a block whose size was a guess; a failure to move it is none. */
+static void *
+wide_trim(void *block, size_t size)
+{
+	void *wide = size < HUGE_PAGE / 2 ? NULL : wide_new(size);
+
+	if (!wide)
+		return trim(block, size);
+	memcpy(wide, block, size);
+	free(block);
+	return wide;
+}
+
 static uint64_t *
 sieve_new(void)
 {
-	uint64_t *sieve = aligned_alloc(HUGE_PAGE, SIEVE_WORDS * sizeof *sieve);
+	uint64_t *sieve = wide_new(SIEVE_WORDS * sizeof *sieve);
 
-	if (sieve) {
-		(void)madvise(sieve, SIEVE_WORDS * sizeof *sieve, MADV_HUGEPAGE);
+	if (sieve)
 		memset(sieve, 0, SIEVE_WORDS * sizeof *sieve);
-	}
 	return sieve;
 }
 
@@ -314,11 +339,11 @@ half_build(struct half *half, uint32_t family)
 		return -ENOMEM;
 	sweep_run(half, family);
 	half_index(half);
-	half->value = trim(half->value, half->intervals * sizeof *half->value);
-	half->pos = trim(half->pos, half->intervals * sizeof *half->pos);
+	half->value = wide_trim(half->value, half->intervals * sizeof *half->value);
+	half->pos = wide_trim(half->pos, half->intervals * sizeof *half->pos);
 	if (family == SET_V6)
 		return 0;
-	half->low = malloc(half->intervals * sizeof *half->low);
+	half->low = wide_new(half->intervals * sizeof *half->low);
 	if (!half->low)
 		return -ENOMEM;
 	for (size_t i = 0; i < half->intervals; i++)

@@ -102,6 +102,13 @@ table_maybe(const struct table *table, bool v6, uint32_t top)
 	return (uint32_t)(table_head(table)->sieve[v6][top >> 14] >> (top >> 8 & 63)) & 1;
 }
 
+/* Starts to fetch that bit, for a table_maybe that is some dozens of nanoseconds ahead. */
+static inline void
+table_prefetch(const struct table *table, bool v6, uint32_t top)
+{
+	__builtin_prefetch(&table_head(table)->sieve[v6][top >> 14]);
+}
+
 static inline uint32_t
 table_find4(const struct table *table, uint32_t addr)
 {

@@ -19,7 +19,7 @@
 #define WAITING_MAX 64
 #define NOTES_MAX 32
 
-/* A pair whose remote side may be listed. */
+/* A pair of which one side is local: the other is to be looked up. */
 struct waiting {
 	const uint8_t *remote; /* into the datagram */
 	uint32_t where;        /* offset of the sample << 4, WHERE_…, number of the layer */
@@ -242,13 +242,31 @@ listed(const struct look *look, const struct waiting *waiting)
 		recent_listed(look->glance->recent, waiting->remote - (outbound ? size : 0));
 }
 
+/* Which of those that wait may be listed; how many. One bit of the table each, all of them under
+ * way at once: the loop is short and has no branch on what they say. */
+static unsigned
+sieve(const struct look *look, uint8_t *numbers)
+{
+	const struct glance *glance = look->glance;
+	unsigned count = 0;
+	for (unsigned i = 0; i < glance->waiting_count; i++) {
+		const struct waiting *waiting = &glance->waiting[i];
+		numbers[count] = (uint8_t)i;
+		count += table_maybe(
+		    look->table, (waiting->where & WHERE_V6) != 0, cursor_load32(waiting->remote));
+	}
+	return count;
+}
+
 /* Looks up what waits. */
 static void
 flush(struct look *look)
 {
 	struct glance *glance = look->glance;
-	for (unsigned i = 0; i < glance->waiting_count; i++) {
-		const struct waiting *waiting = &glance->waiting[i];
+	uint8_t numbers[WAITING_MAX + 1];
+	unsigned count = sieve(look, numbers);
+	for (unsigned i = 0; i < count; i++) {
+		const struct waiting *waiting = &glance->waiting[numbers[i]];
 		uint32_t set = (waiting->where & WHERE_V6) != 0
 				   ? table_past6(look->table, waiting->remote)
 				   : table_past4(look->table, cursor_load32(waiting->remote));
@@ -262,7 +280,7 @@ flush(struct look *look)
 
 /*
  * A pair of addresses, the destination right behind the source, as in every IP header: which side
- * is local, and may the other be listed? Then it waits in a place that is written in any case.
+ * is local? When one is, the other waits to be looked up, in a place that is written in any case.
  * `layer` is what the full decoder found round it, NULL after the short way. Returns how many wait.
  */
 static inline __attribute__((always_inline)) unsigned
@@ -288,7 +306,8 @@ add_pair(struct look *look, bool v6, const uint8_t *src, uint32_t where, unsigne
 			port = from != 0 ? layer->dst_port : layer->src_port;
 		recent_note(look->glance->recent, src, how, port, from ^ to);
 	}
-	return waiting + (table_maybe(look->table, v6, cursor_load32(remote)) & (from ^ to));
+	table_prefetch(look->table, v6, cursor_load32(remote));
+	return waiting + (from ^ to);
 }
 
 static void
