@@ -57,7 +57,8 @@ struct brain_switch {
 	uint32_t rules_max, destinations_max;
 	uint64_t bps_max;
 	uint8_t len4, len6;
-	struct instant heard, foreign_told;
+	struct instant heard, since, foreign_told; /* `since`: of the session */
+	bool hosts_told;                           /* in this session */
 	struct addr addrs[BRAIN_ADDRS_MAX];
 	size_t addr_count;
 	struct decide_port *ports;

@@ -16,7 +16,8 @@
 
 #define TOLD_AGAIN (3600 * CLK_S) /* the same event about the same conversation */
 #define MOVE_EVERY (2 * CLK_S)
-#define RETURN_FORGET 2 /* times the longest cool-down without a capture: a clean slate */
+#define HOSTS_SETTLE (10 * CLK_S) /* of a session, until all its hosts are told */
+#define RETURN_FORGET 2           /* times the longest cool-down without a capture: a clean slate */
 
 /* Datagrams of an exporter that is not ours have no conversations; it is told of by itself. */
 static bool
@@ -407,8 +408,40 @@ brain_retry(struct decide *d, struct instant now)
 
 /* ---- time ---- */
 
-/* Its local host may be attached elsewhere by now. */
-static void
+/* Whether a switch that doesn't claim the host can be taken to be without it: one that is away, or
+ * has come a moment ago, has not told all it knows. */
+static bool
+is_without(const struct brain_switch *sw, struct instant now)
+{
+	return sw->connected && sw->hosts_told && clk_diff(now, sw->since) >= HOSTS_SETTLE;
+}
+
+/* Its holders, as they would stay: those that are planned, and those that may have the host yet.
+ * False: all of the others are planned already. */
+static bool
+leaves_any(const struct decide *d, const struct brain_capture *c, const struct verdict *v,
+    struct instant now, bool *ret_later)
+{
+	bool leaves = false;
+
+	for (unsigned k = 0; k < c->pub.holder_count; k++) {
+		const struct decide_holder *h = &c->pub.holders[k];
+		bool planned = !h->wanted;
+
+		for (unsigned i = 0; i < v->holder_count; i++)
+			planned = planned || v->holders[i] == h->id;
+		if (planned)
+			continue;
+		if (is_without(&d->switches[h->id], now))
+			leaves = true;
+		else
+			*ret_later = true;
+	}
+	return leaves;
+}
+
+/* Its local host may be attached elsewhere by now. True: it is to be looked at again. */
+static bool
 follow(struct decide *d, struct brain_capture *c, struct instant now)
 {
 	struct verdict v;
@@ -418,20 +451,20 @@ follow(struct decide *d, struct brain_capture *c, struct instant now)
 	    .vni = c->pub.vni,
 	    .now = now};
 	char text[DECIDE_TEXT_MAX];
-	bool same = true;
+	bool same = true, later = false;
 
 	verdict_init(&v);
 	v.filter = c->pub.filter;
 	v.analyser = c->analyser;
 	if (hosts_find(d->hosts, wish.local, NULL) == NULL)
-		return; /* a host that is silent has not moved */
+		return false; /* a host that is silent has not moved */
 	if (!place_conversation(d, &v, &wish)) {
 		/* A switch that is away may come back, and its host with it. */
 		if (v.code == RESULT_NOT_CONNECTED)
-			return;
+			return true;
 		snprintf(text, sizeof text, "where its host is now: %.200s", verdict_text(&v));
 		capture_end(d, c, RESULT_END_MOVED, text, now);
-		return;
+		return false;
 	}
 	for (unsigned i = 0; i < v.holder_count; i++) {
 		bool held = false;
@@ -449,18 +482,23 @@ follow(struct decide *d, struct brain_capture *c, struct instant now)
 			snprintf(
 			    text, sizeof text, "where its host is now: %.200s", v.steps[0].text);
 			capture_end(d, c, RESULT_END_MOVED, text, now);
-			return;
+			return false;
 		}
 	}
+	if (!leaves_any(d, c, &v, now, &later) && same)
+		return later;
+	/* Who may have the host yet keeps it. */
 	for (unsigned k = 0; k < c->pub.holder_count; k++) {
-		bool planned = !c->pub.holders[k].wanted;
+		const struct decide_holder *h = &c->pub.holders[k];
+		bool planned = !h->wanted || is_without(&d->switches[h->id], now);
 
 		for (unsigned i = 0; i < v.holder_count; i++)
-			planned = planned || v.holders[i] == c->pub.holders[k].id;
-		same = same && planned;
+			planned = planned || v.holders[i] == h->id;
+		if (planned || v.holder_count == VERDICT_HOLDERS_MAX)
+			continue;
+		v.shares[v.holder_count] = (struct verdict_share){.way = h->way};
+		v.holders[v.holder_count++] = h->id;
 	}
-	if (same)
-		return;
 	struct decide_event event = {.kind = "moved",
 	    .capture = &c->pub,
 	    .from = c->pub.state,
@@ -471,6 +509,7 @@ follow(struct decide *d, struct brain_capture *c, struct instant now)
 	capture_move(d, c, &v, now);
 	if (d->sink.event != NULL)
 		d->sink.event(d->user, now, &event);
+	return later;
 }
 
 static void
@@ -487,7 +526,7 @@ follow_all(struct decide *d, struct instant now)
 		if (clk_diff(now, c->placed) < MOVE_EVERY)
 			later = true;
 		else
-			follow(d, c, now);
+			later = follow(d, c, now) || later;
 	}
 	d->hosts_changed = later;
 }

@@ -60,7 +60,8 @@ decide_connected(
 
 	sw->connected = true;
 	sw->changed = true;
-	sw->heard = now;
+	sw->heard = sw->since = now;
+	sw->hosts_told = false;
 	sw->can4 = agent->can4;
 	sw->can6 = agent->can6;
 	sw->rules_max = agent->rules_max;
@@ -89,6 +90,7 @@ decide_hosts(struct decide *d, unsigned id, const struct decide_host *hosts, siz
     struct instant now)
 {
 	d->switches[id].heard = now;
+	d->switches[id].hosts_told = true;
 	if (all && hosts_clear(d->hosts, id) > 0)
 		d->hosts_changed = true;
 	for (size_t i = 0; i < count; i++) {

@@ -112,7 +112,7 @@ engine_event(void *user, struct instant now, const struct decide_event *event)
 	log_event(event);
 	if (event_json(event, &context, line) > 0)
 		publish(engine, event->capture != NULL ? event->capture->id : 0, line);
-	if (strcmp(event->kind, "capture") == 0)
+	if (strcmp(event->kind, "capture") == 0 || strcmp(event->kind, "moved") == 0)
 		engine_store_capture(engine, event->capture);
 	else if (strcmp(event->kind, "freeze") == 0 || strcmp(event->kind, "release") == 0)
 		engine_store_stop(engine, event);

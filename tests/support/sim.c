@@ -151,8 +151,7 @@ report(struct sim_agent *a, struct instant now)
 		    .packets = 1,
 		    .bytes = 100};
 	for (size_t i = 0; i < a->ended_count; i++)
-		said[n++] = (struct holding){
-		    .capture = a->ended[i], .hold = HOLD_ENDED, .code = RESULT_END_OPERATOR};
+		said[n++] = (struct holding){.capture = a->ended[i], .hold = HOLD_ENDED};
 	link_report(a->link, said, n, &state, true, now);
 }
 
@@ -222,6 +221,7 @@ on_connected(void *user)
 	atomic_fetch_add(&a->sim->board->connected, 1);
 	a->fresh = true;
 	a->next_host = a->page = 0;
+	a->moved = a->move_sent = false;
 	link_has_hosts(a->link, clk_now());
 }
 
@@ -236,9 +236,10 @@ on_hosts(void *user, struct agent_poll *poll)
 
 	poll->all_hosts = a->fresh;
 	poll->host_count = 0;
-	while (n < hosts && poll->host_count < AGENT_MSG_HOSTS_MAX)
-		poll->hosts[poll->host_count++] =
-		    (struct agent_host){.addr = v4(host_addr(group, n++))};
+	for (; n < hosts && poll->host_count < AGENT_MSG_HOSTS_MAX; n++)
+		if (is_here(a, group * conf->hosts + n))
+			poll->hosts[poll->host_count++] =
+			    (struct agent_host){.addr = v4(host_addr(group, n))};
 	a->page = n;
 	/* A host that moved: here, or not here any more. */
 	if (n == hosts && a->move_seen && !a->moved && poll->host_count < AGENT_MSG_HOSTS_MAX) {

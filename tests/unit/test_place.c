@@ -320,7 +320,7 @@ a_capture_follows_its_host(void **unused)
 	c = decider_only(rig);
 	assert_int_equal(c->state, LIFE_MIRRORING);
 	assert_string_equal(wanted(c), "3");
-	decider_pass(rig, 5 * CLK_S);
+	decider_pass(rig, 15 * CLK_S);
 	/* The new place hears of it before the old one forgets: both for as long. */
 	attach(rig, 4, LOCAL, "", 0);
 	decider_pass(rig, CLK_S);
@@ -383,6 +383,34 @@ a_host_that_flaps_moves_it_seldom(void **unused)
 	}
 	decide_stats(rig->d, rig->now, &stats);
 	assert_true(stats.moved <= 6);
+	done(rig);
+}
+
+/* After a restart of the controller one of a pair is there first: the other keeps its rules. */
+static void
+one_of_a_pair_that_is_back_first_takes_nothing_away(void **unused)
+{
+	struct decider *rig = make(NULL);
+
+	(void)unused;
+	attach(rig, 4, LOCAL, "", 0);
+	attach(rig, 5, LOCAL, "", 0);
+	decider_see(rig, LOCAL, REMOTE, 6);
+	decider_obey(rig, HOLD_MIRRORING);
+	decider_pass(rig, 20 * CLK_S);
+	/* What a fresh decider knows: nothing of hosts, and one session. */
+	decide_hosts(rig->d, 5, NULL, 0, true, rig->now);
+	decide_gone(rig->d, 5, rig->now);
+	attach(rig, 3, "10.9.9.9", "", 0);
+	decider_pass(rig, 5 * CLK_S);
+	assert_string_equal(wanted(decider_only(rig)), "4 5");
+	decider_connect(rig, 5);
+	attach(rig, 5, "10.9.9.10", "", 0);
+	decider_pass(rig, 5 * CLK_S);
+	assert_string_equal(wanted(decider_only(rig)), "4 5");
+	/* It has been there for a while and does not know the host. */
+	decider_pass(rig, 6 * CLK_S);
+	assert_string_equal(wanted(decider_only(rig)), "4");
 	done(rig);
 }
 
@@ -541,6 +569,7 @@ main(void)
 	    cmocka_unit_test(a_capture_follows_its_host),
 	    cmocka_unit_test(a_host_that_moves_out_of_reach_ends_it),
 	    cmocka_unit_test(a_host_that_flaps_moves_it_seldom),
+	    cmocka_unit_test(one_of_a_pair_that_is_back_first_takes_nothing_away),
 	    cmocka_unit_test(the_port_is_named_where_that_saves_slots),
 	    cmocka_unit_test(why_a_switch_cannot),
 	    cmocka_unit_test(its_own_switch_away_another_on_the_way_may),
