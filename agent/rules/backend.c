@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/rules/policy.h"
 #include "agent/rules/state.h"
 #include "common/base/result.h"
 
@@ -92,9 +93,23 @@ backend_put(struct backend *b, struct instant now, bool adds)
 	return b->ops->put(b, now, adds);
 }
 
+/* A file that was left behind, whatever back end is chosen now: it would come back at boot. */
+static void
+remove_policies(const struct wire_config *config)
+{
+	static const char *const names[] = {POLICY_FIRST, POLICY_LAST};
+	char path[WIRE_PATH_MAX + 32];
+
+	for (int i = 0; i < 2; i++) {
+		snprintf(path, sizeof path, "%s/%s", config->policy_dir, names[i]);
+		(void)unlink(path);
+	}
+}
+
 int
 backend_clean(struct backend *b, unsigned *ret_removed, bool *ret_sync)
 {
+	remove_policies(b->config);
 	int r = b->ops->clean(b, ret_removed);
 
 	if (r == 0)

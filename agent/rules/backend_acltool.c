@@ -21,9 +21,6 @@
 #include "agent/rules/policy.h"
 #include "common/base/result.h"
 
-/* Policy files are taken by name: Cumulus' own are 00… and 99…. */
-#define FILE_FIRST "05finderscope.rules"
-#define FILE_LAST "95finderscope.rules"
 #define FILE_BESIDE ".finderscope.new" /* not *.rules: the tool does not look at it */
 #define OUTPUT_MAX 4096
 
@@ -51,7 +48,7 @@ open_dir(struct backend *b)
 static const char *
 file_name(const struct backend *b)
 {
-	return b->config->first ? FILE_FIRST : FILE_LAST;
+	return b->config->first ? POLICY_FIRST : POLICY_LAST;
 }
 
 /* 1: it is as it was; 0: written or removed; or a negative errno. */
@@ -77,7 +74,9 @@ write_file(int dir, const char *name, const char *text, size_t size)
 	if (fd < 0)
 		return -errno;
 	errno = 0;
-	bool good = write(fd, text, size) == (ssize_t)size && fsync(fd) == 0;
+	/* Whatever the umask: people and tools read the others as well. */
+	bool good =
+	    fchmod(fd, 0644) == 0 && write(fd, text, size) == (ssize_t)size && fsync(fd) == 0;
 	int error = errno ? errno : EIO;
 	close(fd);
 	if (good && renameat(dir, FILE_BESIDE, dir, name) == 0)
@@ -133,12 +132,9 @@ clean(struct backend *b, unsigned *ret_removed)
 {
 	unsigned ours = 0;
 
-	if (b->fds[FD_DIR] >= 0) {
-		unlinkat(b->fds[FD_DIR], FILE_BESIDE, 0);
-		unlinkat(b->fds[FD_DIR], FILE_FIRST, 0);
-		unlinkat(b->fds[FD_DIR], FILE_LAST, 0);
-	}
 	int r = commit_ours(b->commit, &ours);
+	if (b->fds[FD_DIR] >= 0)
+		unlinkat(b->fds[FD_DIR], FILE_BESIDE, 0);
 	/* A file that never came into the tables (a boot's, before the ACLs are loaded) needs no
 	 * run. */
 	*ret_removed = ours;

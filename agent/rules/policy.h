@@ -13,6 +13,10 @@
 #include "agent/rules/held.h"
 #include "agent/wire/wire.h"
 
+/* Policy files are taken by name: Cumulus' own are 00… and 99…. */
+#define POLICY_FIRST "05finderscope.rules"
+#define POLICY_LAST "95finderscope.rules"
+
 /* The text of all captures that are `placed`; empty (not NULL) when there is none. The caller frees
  * it. 0 or -ENOMEM. */
 int policy_text(const struct held_set *set, const struct wire_config *config, bool comments,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What survives this process: the state file in /run/finderscope-agent (boot id, table, and, where rules
- * cannot carry a tag, each rule's exact bytes) and the flag in /var/lib/finderscope-agent that says
- * "released". Text, written whole beside the old one and renamed. state_parse is pure.
+ * What survives this process: the state file in /run/finderscope-agent (boot id, table, and, where
+ * rules cannot carry a tag, each rule's exact bytes) and the flag in /var/lib/finderscope-agent
+ * that says "released". Text, written whole beside the old one and renamed. state_parse is pure.
  *
  *     finderscope-state 1
  *     boot 3f0c…
