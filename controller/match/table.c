@@ -3,10 +3,10 @@
  * The table holds, for each family, the address space cut into intervals with one answer each, so
  * its size hangs on the number of prefixes alone and not on their lengths. Three steps find the
  * interval of an address. The sieve, a bit for each /24 (2 MiB), is clear when nothing in it
- * matches: nearly every miss ends there. The index says where the intervals of each /16 begin.
- * Among these it is searched, halving without branches. IPv4 and IPv6 are built by the same code,
- * keys standing left-aligned in 128 bits. Only the last step differs: IPv4 needs no more than the
- * 16 bits below the index.
+ * matches: nearly every miss ends there. IPv4: the index says where the intervals of each /16
+ * begin, and among these the 16 bits below are searched, halving without branches. IPv6, where a
+ * single /32 may hold thousands: a tree of cache lines (seek.h). Both are built by the same code,
+ * keys standing left-aligned in 128 bits.
  */
 #include "controller/match/table.h"
 
@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+
+#include "controller/match/seek.h"
 
 __extension__ typedef unsigned __int128 key;
 
@@ -43,9 +45,10 @@ struct row {
 struct half {
 	uint64_t *sieve;
 	uint8_t *shade;
-	uint32_t *index; /* INDEX_SLOTS + 1 */
-	uint16_t *low;   /* IPv4: bits 16..31 of each interval's start */
-	key *pos;        /* IPv6: each interval's start */
+	uint32_t *index;  /* IPv4: INDEX_SLOTS + 1 */
+	uint16_t *low;    /* IPv4: bits 16..31 of each interval's start */
+	key *pos;         /* each interval's start; while the table is built */
+	struct seek seek; /* IPv6: the same, to be searched */
 	uint32_t *value;
 	size_t intervals;
 	struct row *rows;
@@ -216,7 +219,7 @@ half_index(struct half *half)
 	for (size_t i = 0; i < half->intervals; i++) {
 		key end = i + 1 < half->intervals ? half->pos[i + 1] - 1 : KEY_MAX;
 
-		for (; slot <= (size_t)(half->pos[i] >> 112); slot++)
+		for (; half->index && slot <= (size_t)(half->pos[i] >> 112); slot++)
 			half->index[slot] = (uint32_t)i;
 		if (value_matches(half->value[i])) {
 			sieve_fill(
@@ -224,7 +227,7 @@ half_index(struct half *half)
 			shade_fill(half->shade, half->pos[i], end);
 		}
 	}
-	for (; slot <= INDEX_SLOTS; slot++)
+	for (; half->index && slot <= INDEX_SLOTS; slot++)
 		half->index[slot] = (uint32_t)half->intervals;
 }
 
@@ -312,6 +315,31 @@ rows_sort(struct row *rows, size_t count)
 	return 0;
 }
 
+/* IPv4: what the index leaves of the intervals' starts. */
+static int
+half_low(struct half *half)
+{
+	half->low = wide_new(half->intervals * sizeof *half->low);
+	if (!half->low)
+		return -ENOMEM;
+	for (size_t i = 0; i < half->intervals; i++)
+		half->low[i] = (uint16_t)(half->pos[i] >> 96);
+	return 0;
+}
+
+static int
+half_seek(struct half *half)
+{
+	if (seek_new(half->intervals, &half->seek) < 0)
+		return -ENOMEM;
+	for (size_t i = 0; i < half->intervals; i++) {
+		half->seek.high[i] = (uint64_t)(half->pos[i] >> 64);
+		half->seek.low[i] = (uint64_t)half->pos[i];
+	}
+	seek_tie(&half->seek);
+	return 0;
+}
+
 /* Takes the rows, in any order, and makes the rest. */
 static int
 half_build(struct half *half, uint32_t family)
@@ -332,22 +360,17 @@ half_build(struct half *half, uint32_t family)
 		half->rows = trim(rows, kept * sizeof *rows);
 	half->sieve = sieve_new();
 	half->shade = calloc(INDEX_SLOTS, sizeof *half->shade);
-	half->index = malloc((INDEX_SLOTS + 1) * sizeof *half->index);
+	half->index = family == SET_V6 ? NULL : malloc((INDEX_SLOTS + 1) * sizeof *half->index);
 	half->pos = malloc((2 * kept + 1) * sizeof *half->pos);
 	half->value = malloc((2 * kept + 1) * sizeof *half->value);
-	if (!half->sieve || !half->shade || !half->index || !half->pos || !half->value)
+	if (!half->sieve || !half->shade || (!half->index && family != SET_V6) || !half->pos ||
+	    !half->value)
 		return -ENOMEM;
 	sweep_run(half, family);
 	half_index(half);
 	half->value = wide_trim(half->value, half->intervals * sizeof *half->value);
-	half->pos = wide_trim(half->pos, half->intervals * sizeof *half->pos);
-	if (family == SET_V6)
-		return 0;
-	half->low = wide_new(half->intervals * sizeof *half->low);
-	if (!half->low)
+	if ((family == SET_V6 ? half_seek(half) : half_low(half)) < 0)
 		return -ENOMEM;
-	for (size_t i = 0; i < half->intervals; i++)
-		half->low[i] = (uint16_t)(half->pos[i] >> 96);
 	free(half->pos);
 	half->pos = NULL;
 	return 0;
@@ -361,6 +384,7 @@ half_done(struct half *half)
 	free(half->index);
 	free(half->low);
 	free(half->pos);
+	seek_done(&half->seek);
 	free(half->value);
 	free(half->rows);
 }
@@ -443,18 +467,13 @@ half_value4(const struct half *half, uint32_t addr)
 }
 
 static uint32_t
-half_value6(const struct half *half, key addr)
+half_value6(const struct half *half, const uint8_t addr[16])
 {
-	size_t slot = (size_t)(addr >> 112);
-	size_t base = half->index[slot], n = half->index[slot + 1] - base;
+	uint64_t high, low;
 
-	while (n > 0) {
-		size_t step = (n + 1) / 2;
-
-		base += half->pos[base + step - 1] <= addr ? step : 0;
-		n -= step;
-	}
-	return half->value[base - 1];
+	memcpy(&high, addr, 8);
+	memcpy(&low, addr + 8, 8);
+	return half->value[seek_find(&half->seek, be64toh(high), be64toh(low)) - 1];
 }
 
 static uint32_t
@@ -472,7 +491,7 @@ table_past4(const struct table *table, uint32_t addr)
 uint32_t
 table_past6(const struct table *table, const uint8_t addr[16])
 {
-	return value_set(half_value6(&table->v6, key_from(addr, 16)));
+	return value_set(half_value6(&table->v6, addr));
 }
 
 static uint32_t
@@ -498,7 +517,7 @@ table_explain(const struct table *table, const struct addr *addr, bool *ret_allo
 	if (addr->family == 4)
 		value = half_value4(&table->v4, addr_v4(addr->bytes));
 	else if (addr->family == 6)
-		value = half_value6(&table->v6, key_from(addr->bytes, 16));
+		value = half_value6(&table->v6, addr->bytes);
 	*ret_allowed = (value & VALUE_ALLOWED) != 0;
 	return value & ~VALUE_ALLOWED;
 }
@@ -540,10 +559,9 @@ static size_t
 half_bytes(const struct half *half)
 {
 	return SIEVE_WORDS * sizeof *half->sieve + INDEX_SLOTS * sizeof *half->shade +
-	       (INDEX_SLOTS + 1) * sizeof *half->index +
-	       half->intervals *
-		   ((half->low ? sizeof *half->low : sizeof *half->pos) + sizeof *half->value) +
-	       half->row_count * sizeof *half->rows;
+	       (half->index ? (INDEX_SLOTS + 1) * sizeof *half->index : seek_bytes(&half->seek)) +
+	       (half->low ? half->intervals * sizeof *half->low : 0) +
+	       half->intervals * sizeof *half->value + half->row_count * sizeof *half->rows;
 }
 
 void

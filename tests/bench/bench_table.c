@@ -6,6 +6,7 @@
  * of rounds in which the four take turns, MiB, and milliseconds of building. TEST_DATA names the
  * real lists.
  */
+#include <arpa/inet.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -444,7 +445,7 @@ bench4(const char *name, const struct table_entry *entries, size_t count)
 }
 
 static void
-bench6(const char *name, const struct table_entry *entries, size_t count)
+bench6(const char *name, const struct table_entry *entries, size_t count, bool near)
 {
 	struct addr *addrs = need(calloc(ADDRESSES, sizeof *addrs));
 	double ours[ROUNDS], pop[ROUNDS], a, b;
@@ -463,6 +464,9 @@ bench6(const char *name, const struct table_entry *entries, size_t count)
 		addrs[i].family = 6;
 		memcpy(addrs[i].bytes, words, 16);
 		addrs[i].bytes[0] = 0x20 | (addrs[i].bytes[0] & 0x1f);
+		/* Neighbours of what is listed: the first 32 bits are those of an entry. */
+		if (near)
+			memcpy(addrs[i].bytes, entries[rnd(&seed) % count].prefix.addr.bytes, 4);
 		if (table_find6(table, addrs[i].bytes) == 0)
 			i++;
 	}
@@ -562,11 +566,21 @@ main(void)
 			entries[i].prefix = prefix_make(&entries[i].prefix.addr, i % 2 ? 48 : 64);
 		}
 		snprintf(name, sizeof name, "v6_1e%zu", s + 4);
-		bench6(name, entries, sizes[s]);
+		bench6(name, entries, sizes[s], false);
 	}
+	/* Hosts in a thousand /32s, and misses in these very ones: the sieve is of no use. */
+	for (size_t i = 0; i < 100000; i++) {
+		uint64_t words[2] = {rnd(&seed), rnd(&seed)};
+		uint32_t site = htonl(0x2a000000 | (uint32_t)(rnd(&seed) % 1000 << 8));
+
+		memcpy(entries[i].prefix.addr.bytes, words, 16);
+		memcpy(entries[i].prefix.addr.bytes, &site, 4);
+		entries[i].prefix = prefix_make(&entries[i].prefix.addr, 128);
+	}
+	bench6("v6_near", entries, 100000, true);
 	count = load("country-all-ipv6.cidr", 6, &real, 0);
 	if (count > 0)
-		bench6("v6_real", real, count);
+		bench6("v6_real", real, count, false);
 	free(entries);
 	free(real);
 	return hits != 0;
