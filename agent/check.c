@@ -286,7 +286,7 @@ check_targets(struct check *c)
 		say(c, OK, "TEE", "target and erspan devices (ip_gre) in the kernel");
 	else
 		say(c, NOTE, "TEE", "%s", tee ? "no erspan devices (ip_gre)" : "not in the kernel");
-	int fd = nflog_open(w->nflog_group);
+	int fd = nflog_open(w->nflog_group, w->snap);
 	c->nflog = target_in_kernel(4, "NFLOG") && (fd >= 0 || fd == -EBUSY);
 	if (fd == -EBUSY)
 		say(c, NOTE, "NFLOG",

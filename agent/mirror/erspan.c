@@ -67,16 +67,16 @@ erspan_ethernet(const uint8_t *hw, size_t hw_size, unsigned ip_version, struct e
 	return hw_size;
 }
 
-bool
-erspan_is_cut(const uint8_t *packet, size_t size)
+size_t
+erspan_total(const uint8_t *packet, size_t size)
 {
 	size_t total = 0;
 
 	if (size < 6)
-		return false;
+		return size;
 	if (packet[0] >> 4 == 4)
 		total = (size_t)packet[2] << 8 | packet[3];
 	else if (packet[0] >> 4 == 6 && (packet[4] || packet[5]))
 		total = ((size_t)packet[4] << 8 | packet[5]) + 40;
-	return total > size;
+	return total > size ? total : size;
 }

@@ -35,8 +35,8 @@ size_t erspan_header(const struct erspan_frame *frame, uint8_t out[ERSPAN_HEADER
 size_t erspan_ethernet(const uint8_t *hw, size_t hw_size, unsigned ip_version,
     struct erspan_frame *frame, uint8_t out[ERSPAN_ETHERNET_MAX], bool *ret_made);
 
-/* True when an IP packet is longer, by its own word, than the bytes that are here: the kernel was
- * asked for the first so many only. */
-bool erspan_is_cut(const uint8_t *packet, size_t size);
+/* The length of an IP packet by its own word; at least `size`, the bytes that are here. Longer: the
+ * kernel was asked for the first so many only. */
+size_t erspan_total(const uint8_t *packet, size_t size);
 
 #endif

@@ -45,6 +45,7 @@ struct session {
 	union control control; /* TTL, source */
 	size_t control_size;
 	uint32_t sequence;
+	uint64_t max_packets, max_bytes, seen_packets, seen_bytes; /* as the rule counts */
 	uint64_t copied, bytes, dropped;
 	bool dirty;
 	UT_hash_handle hh;
@@ -171,6 +172,18 @@ queue(struct mirror *m, struct session *s, const struct nfpacket *p, const struc
 	b->msgs[b->n - 1].msg_hdr.msg_iovlen = parts;
 }
 
+/* Rules end the capture at their next look at the counters; until then nothing more is sent. */
+static bool
+is_enough(struct session *s, const struct nfpacket *p)
+{
+	if ((s->max_packets && s->seen_packets >= s->max_packets) ||
+	    (s->max_bytes && s->seen_bytes >= s->max_bytes))
+		return true;
+	s->seen_packets++;
+	s->seen_bytes += erspan_total(p->payload, p->size);
+	return false;
+}
+
 static void
 copy_packet(struct mirror *m, const struct nfpacket *p)
 {
@@ -194,6 +207,8 @@ copy_packet(struct mirror *m, const struct nfpacket *p)
 		m->losses_dirty = true;
 		return;
 	}
+	if (is_enough(s, p))
+		return;
 	if (segment_can(p->payload, p->size, FRAME_MTU)) {
 		m->losses.segmented++;
 		m->losses_dirty = true;
@@ -201,9 +216,13 @@ copy_packet(struct mirror *m, const struct nfpacket *p)
 			queue(m, s, p, &segment, 0, false);
 		return;
 	}
-	bool cut = p->size > PACKET_MAX;
+	/* The payload lies in our own buffer. */
+	(void)segment_complete((uint8_t *)(uintptr_t)p->payload, p->size);
+	bool large = p->size > PACKET_MAX,
+	     cut = large || erspan_total(p->payload, p->size) > p->size;
 	m->losses.cut += cut;
-	queue(m, s, p, NULL, cut ? PACKET_MAX : p->size, cut);
+	m->losses_dirty |= cut;
+	queue(m, s, p, NULL, large ? PACKET_MAX : p->size, cut);
 }
 
 /* ---- receiving ---- */
@@ -218,7 +237,10 @@ read_packets(struct mirror *m)
 		ssize_t size = recv(m->nflog, m->buffer, BUFFER_SIZE, MSG_DONTWAIT | MSG_TRUNC);
 		if (size < 0) {
 			if (errno == ENOBUFS) {
-				m->losses.overruns++;
+				/* How many that were shows at the next packet's number. */
+				if (m->losses.overruns++ == 0)
+					log_warning("the kernel had more packets than this process "
+						    "takes: copies are lost");
 				m->losses_dirty = true;
 				continue;
 			}
@@ -257,6 +279,8 @@ aim(struct session *s, const struct wire_session *order)
 	size_t at;
 
 	s->analyser = order->analyser;
+	s->max_packets = order->max_packets;
+	s->max_bytes = order->max_bytes;
 	memset(&s->control, 0, sizeof s->control);
 	s->to_size = addr_to_sockaddr(&order->analyser.addr, 0, &s->to);
 	if (order->analyser.addr.family == 6) {

@@ -143,3 +143,45 @@ segment_next(
 	*offset += n;
 	return true;
 }
+
+/* Where the transport header and its checksum are; false when there is none to complete. */
+static bool
+find_checksum(const uint8_t *p, size_t size, size_t *ret_header, size_t *ret_total, size_t *ret_at)
+{
+	unsigned version = size >= 20 ? p[0] >> 4 : 0, proto;
+
+	if (version == 4) {
+		*ret_header = (size_t)(p[0] & 15) * 4;
+		*ret_total = get16(p + 2);
+		proto = p[9];
+		if (*ret_header < 20 || (get16(p + 6) & 0x3FFF))
+			return false;
+	} else if (version == 6 && size >= 40) {
+		*ret_header = 40;
+		*ret_total = get16(p + 4) + (size_t)40;
+		proto = p[6];
+	} else
+		return false;
+	if (proto != IPPROTO_TCP && proto != IPPROTO_UDP)
+		return false;
+	*ret_at = *ret_header + (proto == IPPROTO_TCP ? 16 : 6);
+	return *ret_total <= size && *ret_total >= *ret_header + (proto == IPPROTO_TCP ? 20 : 8);
+}
+
+bool
+segment_complete(uint8_t *packet, size_t size)
+{
+	size_t header, total, at;
+
+	if (!find_checksum(packet, size, &header, &total, &at))
+		return false;
+	bool four = packet[0] >> 4 == 4, udp = at == header + 6;
+	uint32_t acc = sum(packet + (four ? 12 : 8), four ? 8 : 32, 0);
+	acc += (uint32_t)(total - header) + (udp ? IPPROTO_UDP : IPPROTO_TCP);
+	/* A host's own sum that happens to be this one is completed to itself. */
+	if (get16(packet + at) != (~fold(acc) & 0xFFFF))
+		return false;
+	unsigned whole = fold(sum(packet + header, total - header, 0));
+	put16(packet + at, udp && whole == 0 ? 0xFFFF : whole);
+	return true;
+}

@@ -30,4 +30,12 @@ bool segment_can(const uint8_t *packet, size_t size, size_t mtu);
 bool segment_next(
     const uint8_t *packet, size_t size, size_t mtu, size_t *offset, struct segment *ret_segment);
 
+/*
+ * Completes the checksum of a TCP or UDP packet that a host of this very machine left to its
+ * network card (it holds the pseudo-header's sum alone; the kernel does not tell): analysers throw
+ * away packets with wrong ones. A packet that is whole and no fragment; others are left as they
+ * are. True when it was changed.
+ */
+bool segment_complete(uint8_t *packet, size_t size);
+
 #endif

@@ -68,11 +68,11 @@ configure(int fd, uint16_t group, uint32_t seq, uint16_t type, const void *value
 }
 
 int
-nflog_open(uint16_t group)
+nflog_open(uint16_t group, uint16_t snap)
 {
 	struct nfulnl_msg_config_cmd bind_cmd = {.command = NFULNL_CFG_CMD_BIND};
 	struct nfulnl_msg_config_mode mode = {
-	    .copy_range = htonl(0xFFFF), .copy_mode = NFULNL_COPY_PACKET};
+	    .copy_range = htonl(snap ? snap : 0xFFFFU), .copy_mode = NFULNL_COPY_PACKET};
 	uint32_t threshold = htonl(BATCH_PACKETS), timeout = htonl(BATCH_CENTISECONDS),
 		 batch = htonl(BATCH_BYTES);
 	uint16_t flags = htons(NFULNL_CFG_F_SEQ);

@@ -10,11 +10,12 @@
 #include <stdint.h>
 
 /*
- * Binds the group in this network namespace: whole packets, queue threshold 64, time-out 10 ms,
- * sequence numbers, a socket buffer of 16 MiB. A descriptor, or -EBUSY when somebody else listens
- * to the group, -ENOENT without nfnetlink_log, another negative errno.
+ * Binds the group in this network namespace: the first `snap` bytes of packets (0: all of them),
+ * queue threshold 64, time-out 10 ms, sequence numbers, a socket buffer of 16 MiB. A descriptor, or
+ * -EBUSY when somebody else listens to the group, -ENOENT without nfnetlink_log, another negative
+ * errno.
  */
-int nflog_open(uint16_t group);
+int nflog_open(uint16_t group, uint16_t snap);
 
 /* A raw socket for GRE that takes nothing in. Family 4 or 6. A descriptor or a negative errno. */
 int nflog_open_gre(unsigned family);

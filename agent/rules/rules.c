@@ -317,7 +317,9 @@ tell_mirror(struct rules *r, struct held *held)
 	struct wire_msg msg = {.type = WIRE_SESSION,
 	    .session = {.capture = held->capture,
 		.analyser = held->order.analyser,
-		.source = held->source}};
+		.source = held->source,
+		.max_packets = held->order.max_packets,
+		.max_bytes = held->order.max_bytes}};
 
 	char error[DEVICE_ERROR_MAX];
 
@@ -375,14 +377,19 @@ put_again(struct rules *r, struct held *held, const struct wire_put *put, struct
 	bool another = !held_same_way(held, &put->order);
 	/* Main asks again when the route changed; without one what stands is left alone. */
 	bool moved = source.family && !addr_equal(&source, &held->source);
+	bool limits = held->order.max_packets != put->order.max_packets ||
+		      held->order.max_bytes != put->order.max_bytes;
 
 	held->dirty = true;
 	if (!held_update(held, &put->order, put->lease_ms, now)) {
 		log_warning("capture %" PRIu64 " came with another filter; ignored", held->capture);
 		return;
 	}
-	if (!another && !moved)
+	if (!another && !moved) {
+		if (limits && held->target == WIRE_TARGET_NFLOG)
+			tell_mirror(r, held);
 		return;
+	}
 	int code = judge(r, held, &put->order, &source, text);
 	if (code != RESULT_OK) {
 		refuse(r, held, code, text);
@@ -820,7 +827,8 @@ static void
 give_sockets(struct rules *r)
 {
 	struct wire_msg msg = {.type = WIRE_SOCKETS};
-	int fds[3] = {nflog_open(r->config.nflog_group), nflog_open_gre(4), nflog_open_gre(6)};
+	int fds[3] = {nflog_open(r->config.nflog_group, r->config.snap), nflog_open_gre(4),
+	    nflog_open_gre(6)};
 
 	if (fds[0] < 0)
 		log_errno(LOG_LEVEL_WARNING, fds[0],

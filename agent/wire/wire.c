@@ -209,6 +209,7 @@ msg_config(struct cursor *c, struct wire_config *config)
 	if (c->in && !c->bad && config->mgmt[0] && !filter_iface_ok(config->mgmt))
 		c->bad = true;
 	FIELD(c, config->nflog_group);
+	FIELD(c, config->snap);
 	FIELD(c, config->max_rules);
 	FIELD(c, config->max_destinations);
 	FIELD(c, config->rule_bps);
@@ -287,6 +288,8 @@ msg_session(struct cursor *c, struct wire_session *session)
 	field_capture(c, &session->capture);
 	field_analyser(c, &session->analyser);
 	field_addr(c, &session->source);
+	FIELD(c, session->max_packets);
+	FIELD(c, session->max_bytes);
 	if (c->in && session->source.family &&
 	    session->source.family != session->analyser.addr.family)
 		c->bad = true;

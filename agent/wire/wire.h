@@ -71,6 +71,7 @@ struct wire_config {
 	uint8_t comments;             /* enum wire_comments: whether rules carry their tag */
 	char mgmt[FILTER_IFACE_MAX];  /* no ERSPAN copies leave through it: "eth0" */
 	uint16_t nflog_group;
+	uint16_t snap;                 /* bytes of a packet that the mirror process gets; 0: all */
 	uint32_t max_rules;            /* slots */
 	uint32_t max_destinations;     /* ERSPAN source/destination pairs; 0: by the back end */
 	uint64_t rule_bps;             /* brake, bits a second for one capture; 0: none */
@@ -131,6 +132,7 @@ struct wire_session {
 	uint64_t capture;
 	struct analyser analyser;
 	struct addr source;
+	uint64_t max_packets, max_bytes; /* as the rules count them; 0 is none */
 };
 
 struct wire_counts {

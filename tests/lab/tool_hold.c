@@ -5,13 +5,15 @@
  * drive it with this.
  *
  *     tool_hold keys                                       prints a secret key and its public key
- *     tool_hold [-v] [-t TYPE] [-n COUNT] [-p POLL_MS] [-i FIRST] URL SECRET_KEY_FILE AGENT_KEY
- * LOCAL REMOTE ANALYSER LEASE_MS
+ *     tool_hold [-v] [-t TYPE] [-m PACKETS] [-b BYTES] [-n COUNT] [-p POLL_MS] [-i FIRST] URL
+ * SECRET_KEY_FILE AGENT_KEY LOCAL REMOTE ANALYSER LEASE_MS
  *
  *     -n COUNT    so many conversations: the remote address counts up (1)
  *     -p POLL_MS  a quiet poll is held that long, and so often leases are renewed (the real 7 s)
  *     -i FIRST    number of the first capture (42)
  *     -t TYPE     ERSPAN type (2)
+ *     -m PACKETS  limit of each capture (none)
+ *     -b BYTES    the same in bytes
  *     -v          says more: "can …" of a hello, "switch …" of its own state, "host +|- …", "hosts
  * anew"
  *
@@ -37,6 +39,7 @@ struct hold_run {
 	uint32_t lease_ms;
 	enum hold last_hold;
 	uint64_t last_packets;
+	uint64_t last_copied, last_dropped, last_lost;
 	uint16_t last_code, last_switch_code;
 	char last_text[ORDER_TEXT_MAX], last_switch_text[ORDER_TEXT_MAX];
 	bool verbose;
@@ -99,6 +102,24 @@ print_switch(struct hold_run *run, const struct agent_poll *poll)
 	printf("switch code %u %s\n", poll->code, poll->text);
 }
 
+/* Of the first capture; and what the kernel lost on the way to the mirror process. */
+static void
+print_copies(struct hold_run *run, const struct agent_poll *poll)
+{
+	const struct holding *holding = poll->holdings;
+
+	if (poll->mirror_lost != run->last_lost)
+		printf("lost %llu\n", (unsigned long long)poll->mirror_lost);
+	run->last_lost = poll->mirror_lost;
+	if (poll->holding_count == 0 ||
+	    (holding->copied == run->last_copied && holding->dropped == run->last_dropped))
+		return;
+	run->last_copied = holding->copied;
+	run->last_dropped = holding->dropped;
+	printf("copies %llu dropped %llu\n", (unsigned long long)holding->copied,
+	    (unsigned long long)holding->dropped);
+}
+
 static void
 on_hello(void *user, size_t id, const struct agent_hello *hello, bool again)
 {
@@ -121,6 +142,7 @@ on_report(void *user, size_t id, const struct agent_poll *poll)
 	if (run->verbose) {
 		print_hosts(poll);
 		print_switch(run, poll);
+		print_copies(run, poll);
 	}
 	for (unsigned i = 0; i < poll->holding_count; i++) {
 		const struct holding *holding = &poll->holdings[i];
@@ -233,13 +255,19 @@ take_options(int argc, char **argv, struct hold_run *run, struct agents_conf *co
 	run->count = 1;
 	run->orders[0].capture = 42;
 	run->orders[0].analyser.erspan_type = 2;
-	while ((c = getopt(argc, argv, "vt:n:p:i:")) != -1)
+	while ((c = getopt(argc, argv, "vt:m:b:n:p:i:")) != -1)
 		switch (c) {
 		case 'v':
 			run->verbose = true;
 			break;
 		case 't':
 			run->orders[0].analyser.erspan_type = (uint8_t)strtoul(optarg, NULL, 10);
+			break;
+		case 'm':
+			run->orders[0].max_packets = strtoull(optarg, NULL, 10);
+			break;
+		case 'b':
+			run->orders[0].max_bytes = strtoull(optarg, NULL, 10);
 			break;
 		case 'n':
 			run->count = strtoul(optarg, NULL, 10);
