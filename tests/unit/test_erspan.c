@@ -100,6 +100,25 @@ makes_one_where_there_is_none(void **state)
 	}
 }
 
+static void
+knows_how_long_a_packet_is(void **state)
+{
+	static const uint8_t v4[20] = "\x45\x00\x05\xdc", v6[40] = "\x60\x00\x00\x00\x05\xb4";
+	static const uint8_t other[20] = "\x15\x00\x05\xdc", big[20] = "\x45";
+
+	(void)state;
+	assert_int_equal(erspan_total(v4, 20), 1500);
+	assert_int_equal(erspan_total(v4, 1499), 1500);
+	assert_int_equal(erspan_total(v4, 1500), 1500);
+	assert_int_equal(erspan_total(v4, 1506), 1506); /* padding */
+	assert_int_equal(erspan_total(v6, 1499), 1500);
+	assert_int_equal(erspan_total(other, 20), 20);
+	assert_int_equal(erspan_total(big, 20), 20); /* a length that does not say */
+	assert_int_equal(erspan_total(v4, 3), 3);
+	assert_int_equal(erspan_total(v6, 5), 5);
+	assert_int_equal(erspan_total(v4, 0), 0);
+}
+
 int
 main(void)
 {
@@ -108,6 +127,7 @@ main(void)
 	    cmocka_unit_test(type_two),
 	    cmocka_unit_test(keeps_the_ethernet_header),
 	    cmocka_unit_test(makes_one_where_there_is_none),
+	    cmocka_unit_test(knows_how_long_a_packet_is),
 	};
 
 	return cmocka_run_group_tests_name("erspan", tests, NULL, NULL);

@@ -156,12 +156,56 @@ leaves_others_alone(void **state)
 	assert_true(segment_can(p, n, 1500));
 }
 
+/* What a host leaves to its network card: the pseudo-header's sum in the checksum's place. */
+static void
+completes_what_was_left_open(void **state)
+{
+	static const struct {
+		unsigned version;
+		size_t ip, tcp, data;
+	} cases[] = {
+	    {4, 20, 20, 0}, {4, 20, 20, 1}, {4, 60, 60, 1000}, {6, 40, 20, 77}, {6, 40, 32, 1460}};
+	static uint8_t p[2048];
+
+	(void)state;
+	for (size_t i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
+		size_t ip = cases[i / 2].ip, total = make(p, cases[i / 2].version, ip,
+						 cases[i / 2].tcp, cases[i / 2].data);
+		unsigned version = cases[i / 2].version, proto = i % 2 ? 17 : 6;
+		size_t at = ip + (i % 2 ? 6 : 16);
+		unsigned pseudo = sum16(p + (version == 4 ? 12 : 8), version == 4 ? 8 : 32,
+		    proto + (unsigned)(total - ip));
+
+		p[version == 4 ? 9 : 6] = (uint8_t)proto;
+		p[at] = (uint8_t)(pseudo >> 8);
+		p[at + 1] = (uint8_t)pseudo;
+		/* One that was cut has no sum that could be had. */
+		assert_false(segment_complete(p, total - 1));
+		if (version == 4) {
+			p[6] = 0x20; /* a fragment */
+			assert_false(segment_complete(p, total));
+			p[6] = 0;
+		}
+		assert_true(segment_complete(p, total));
+		assert_int_equal(sum16(p + ip, total - ip, pseudo), 0xFFFF);
+		/* A right one is right; one that somebody broke stays broken. */
+		assert_false(segment_complete(p, total));
+		p[at] ^= 0x55;
+		assert_false(segment_complete(p, total));
+	}
+	make(p, 4, 20, 20, 0);
+	p[9] = 1;
+	assert_false(segment_complete(p, 40));
+	assert_false(segment_complete(p, 0));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(makes_up_the_packet),
 	    cmocka_unit_test(leaves_others_alone),
+	    cmocka_unit_test(completes_what_was_left_open),
 	};
 
 	return cmocka_run_group_tests_name("segment", tests, NULL, NULL);
