@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/rules/policy.h"
+#include "agent/rules/policy_file.h"
 #include "agent/rules/state.h"
 #include "common/base/result.h"
 

@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/rules/policy.h"
+#include "agent/rules/policy_file.h"
 #include "common/base/result.h"
 
 #define FILE_BESIDE ".finderscope.new" /* not *.rules: the tool does not look at it */
@@ -99,7 +99,7 @@ put(struct backend *b, struct instant now, bool adds)
 		held->was_placed = held->placed;
 		held->placed = held->wanted && (adds || held->placed);
 	}
-	int r = policy_text(c->set, b->config, c->comments, &text, &size);
+	int r = policy_file_text(c->set, b->config, c->comments, &text, &size);
 	if (r == 0) {
 		r = b->fds[FD_DIR] < 0 ? -ENOTDIR
 				       : write_file(b->fds[FD_DIR], file_name(b), text, size);

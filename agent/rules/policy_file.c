@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "agent/rules/policy.h"
+#include "agent/rules/policy_file.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -92,7 +92,7 @@ write_family(FILE *f, const struct held_set *set, unsigned family, const struct 
 }
 
 int
-policy_text(const struct held_set *set, const struct wire_config *config, bool comments,
+policy_file_text(const struct held_set *set, const struct wire_config *config, bool comments,
     char **ret_text, size_t *ret_size)
 {
 	char *text = NULL;

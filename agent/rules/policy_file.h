@@ -4,8 +4,8 @@
  * [ip6tables], one rule a line, flat. Every word comes from typed fields; the interface's alphabet
  * is checked. Pure.
  */
-#ifndef AGENT_RULES_POLICY_H
-#define AGENT_RULES_POLICY_H
+#ifndef AGENT_RULES_POLICY_FILE_H
+#define AGENT_RULES_POLICY_FILE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,7 +19,7 @@
 
 /* The text of all captures that are `placed`; empty (not NULL) when there is none. The caller frees
  * it. 0 or -ENOMEM. */
-int policy_text(const struct held_set *set, const struct wire_config *config, bool comments,
+int policy_file_text(const struct held_set *set, const struct wire_config *config, bool comments,
     char **ret_text, size_t *ret_size);
 
 #endif
