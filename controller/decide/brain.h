@@ -202,6 +202,8 @@ enum result budget_switch(const struct decide *d, unsigned id, unsigned rules, u
     char why[VERDICT_TEXT_MAX]);
 unsigned budget_starts(const struct decide *d, struct instant now);
 void budget_started(struct decide *d, struct instant now);
+/* A start of an earlier life counts as well: who restarts again and again starts no more for it. */
+void budget_restored(struct decide *d, struct instant begun);
 /* Another estimate of a capture. */
 void budget_rate(struct decide *d, struct brain_capture *c, uint64_t bps);
 /* It is live from now on, or no longer. */

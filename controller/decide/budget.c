@@ -34,6 +34,16 @@ budget_started(struct decide *d, struct instant now)
 	d->starts[d->start_next++ % BRAIN_STARTS_MAX] = now.ns != 0 ? now : (struct instant){1};
 }
 
+void
+budget_restored(struct decide *d, struct instant begun)
+{
+	struct instant last = d->starts[(d->start_next + BRAIN_STARTS_MAX - 1) % BRAIN_STARTS_MAX];
+
+	/* One that comes out of turn is left out: the ring is in the order of time. */
+	if (!clk_before(begun, last))
+		budget_started(d, begun);
+}
+
 static unsigned
 level(int priority)
 {

@@ -181,29 +181,6 @@ all_gone(const struct brain_capture *c)
 	return true;
 }
 
-void
-capture_link(struct decide *d, struct brain_capture *c)
-{
-	struct brain_capture **link = bucket(d, c->pub.id);
-	bool over = life_is_over(c->pub.state);
-
-	c->next = *link;
-	*link = c;
-	insert(over ? &d->over : &d->live, c);
-	if (over)
-		TAILQ_INSERT_TAIL(&d->ages, c, age);
-	*(over ? &d->over_count : &d->live_count) += 1;
-	if (over)
-		return;
-	d->sessions[c->pub.analyser.session / 64 % 16] |= UINT64_C(1)
-							  << c->pub.analyser.session % 64;
-	index_filter(d, c);
-	for (unsigned i = 0; i < c->pub.holder_count; i++)
-		capture_link_holder(d, c, i);
-	if (life_is_live(c->pub.state))
-		budget_live(d, c, true);
-}
-
 static void
 forget_oldest(struct decide *d)
 {
@@ -216,6 +193,31 @@ forget_oldest(struct decide *d)
 	TAILQ_REMOVE(&d->ages, c, age);
 	d->over_count--;
 	free(c);
+}
+
+void
+capture_link(struct decide *d, struct brain_capture *c)
+{
+	struct brain_capture **link = bucket(d, c->pub.id);
+	bool over = life_is_over(c->pub.state);
+
+	c->next = *link;
+	*link = c;
+	insert(over ? &d->over : &d->live, c);
+	if (over)
+		TAILQ_INSERT_TAIL(&d->ages, c, age);
+	*(over ? &d->over_count : &d->live_count) += 1;
+	while (d->over_count > d->limits.history)
+		forget_oldest(d);
+	if (over)
+		return;
+	d->sessions[c->pub.analyser.session / 64 % 16] |= UINT64_C(1)
+							  << c->pub.analyser.session % 64;
+	index_filter(d, c);
+	for (unsigned i = 0; i < c->pub.holder_count; i++)
+		capture_link_holder(d, c, i);
+	if (life_is_live(c->pub.state))
+		budget_live(d, c, true);
 }
 
 /* Its conversation begins to cool down; one that a switch refused was no capture, and is tried

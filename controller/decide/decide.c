@@ -793,6 +793,7 @@ decide_restore(struct decide *d, const struct decide_capture *capture)
 		}
 	}
 	capture_link(d, c);
+	budget_restored(d, c->pub.begun);
 	row = c->key.remote.family != 0 && !over ? convs_touch(d->convs, &c->key) : NULL;
 	if (row != NULL) {
 		row->capture = c->pub.id;

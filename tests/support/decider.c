@@ -124,10 +124,52 @@ decider_connect(struct decider *rig, unsigned id)
 	decide_connected(rig->d, id, &agent, rig->now);
 }
 
+static const struct decide_sink sink = {on_event};
+
+static int
+by_id(const void *a, const void *b)
+{
+	uint64_t x = ((const struct decide_capture *)a)->id,
+		 y = ((const struct decide_capture *)b)->id;
+
+	return x < y ? -1 : x > y;
+}
+
+void
+decider_restart(struct decider *rig)
+{
+	struct decide_capture *kept = calloc(2048, sizeof *kept);
+	const struct decide_capture *c;
+	uint64_t last = 0, next = 1;
+	size_t n = 0;
+
+	must(kept != NULL, "no memory");
+	for (int over = 0; over < 2; over++)
+		for (last = 0; n < 2048 && (c = decide_next(rig->d, over, last)) != NULL;) {
+			last = c->id;
+			next = last >= next ? last + 1 : next;
+			kept[n] = *c;
+			/* Nothing is believed of a state before a switch has said so. */
+			if (life_is_live(c->state))
+				kept[n].state = LIFE_REQUESTED;
+			for (unsigned i = 0; i < c->holder_count; i++)
+				kept[n].holders[i].told = kept[n].holders[i].settled = false;
+			n++;
+		}
+	/* As the store gives them: the oldest first. */
+	qsort(kept, n, sizeof *kept, by_id);
+	decide_free(&rig->d);
+	must(decide_new(&rig->conf, next, &sink, rig, &rig->d) == 0, "no memory");
+	decide_feed(rig->d, 0, "drop");
+	decide_feed(rig->d, 1, "feodo");
+	for (size_t i = 0; i < n; i++)
+		must(decide_restore(rig->d, &kept[i]) == 0, "a capture is not restored");
+	free(kept);
+}
+
 void
 decider_new(struct decider *rig, void (*change)(struct decider *rig))
 {
-	static const struct decide_sink sink = {on_event};
 
 	memset(rig, 0, sizeof *rig);
 	rig->now = (struct instant){1000 * CLK_S};

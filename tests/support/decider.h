@@ -46,6 +46,10 @@ void decider_free(struct decider *rig);
 /* The parts as they stand now go in force. */
 void decider_reload(struct decider *rig);
 
+/* The decider dies; a new one takes up what was kept of its captures, as a controller does. No
+ * switch is connected then. */
+void decider_restart(struct decider *rig);
+
 struct decide_agent decider_agent(void);
 void decider_connect(struct decider *rig, unsigned id);
 

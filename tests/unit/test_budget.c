@@ -97,6 +97,10 @@ new_ones_a_minute(void **unused)
 	decider_pass(rig, CLK_S);
 	assert_int_equal(nth(rig, 6).code, RESULT_OK);
 	assert_int_equal(nth(rig, 7).code, RESULT_LIMIT_RATE);
+	/* A restart gives nobody another five. */
+	decider_restart(rig);
+	decider_connect(rig, 2);
+	assert_int_equal(nth(rig, 7).code, RESULT_LIMIT_RATE);
 	done(rig);
 }
 

@@ -273,6 +273,10 @@ step(struct world *w)
 	case 7:
 		if (roll(c, 20) == 0)
 			do_reload(w);
+		else if (roll(c, 20) == 0) {
+			decider_restart(&w->rig);
+			memset(w->connected, 0, sizeof w->connected);
+		}
 		break;
 	case 8:
 	case 9:
