@@ -53,6 +53,9 @@ struct entry {
 	bool connected;
 	int ack_code;
 	char ack_text[ORDER_TEXT_MAX];
+	uint64_t bps; /* of the last report, as code and text */
+	int code;
+	char text[ORDER_TEXT_MAX];
 	double room; /* token bucket of messages */
 	struct instant filled;
 	uint64_t messages, repeats, stale, conflicts;
@@ -390,6 +393,9 @@ take_poll(struct agents *agents, struct entry *entry, void *route, struct instan
 	entry->received = now;
 	entry->assembling = poll->assembling;
 	entry->next_page = poll->next_page;
+	entry->bps = poll->bps;
+	entry->code = poll->code;
+	memcpy(entry->text, poll->text, sizeof entry->text);
 	TAILQ_INSERT_TAIL(&agents->open, entry, open_link);
 	mark_heard(agents, entry, now);
 	if (sheet_ack(&entry->sheet, poll->acked)) {
@@ -656,6 +662,9 @@ agents_info(const struct agents *agents, size_t id, struct agents_info *ret_info
 	    .ack_code = entry->ack_code,
 	    .ack_text = entry->ack_text,
 	    .orders = entry->sheet.next.count,
+	    .bps = entry->connected ? entry->bps : 0,
+	    .code = entry->code,
+	    .text = entry->text,
 	    .hello = entry->hello,
 	    .messages = entry->messages,
 	    .repeats = entry->repeats,

@@ -92,6 +92,9 @@ struct agents_info {
 	int ack_code;
 	const char *ack_text;
 	size_t orders;                   /* captures wanted */
+	uint64_t bps;                    /* of the last report: mirrored now */
+	int code;                        /* of it: what is wrong with the switch; 0: nothing */
+	const char *text;                /* about it, or a warning; "" */
 	const struct agent_hello *hello; /* NULL before the first */
 	uint64_t messages, repeats, stale, conflicts, sessions;
 };

@@ -20,6 +20,8 @@ say_hello(const struct agent_hello *hello, struct ctl_agent *row)
 {
 	snprintf(row->version, sizeof row->version, "%s", hello->version);
 	snprintf(row->host, sizeof row->host, "%s", hello->name);
+	snprintf(row->system, sizeof row->system, "%.43s%s%.18s", hello->system,
+	    hello->asic[0] != '\0' ? ", " : "", hello->asic);
 	snprintf(row->target, sizeof row->target, "%s", agent_msg_target_name(hello->target4));
 	snprintf(row->backend, sizeof row->backend, "%s", agent_msg_backend_name(hello->backend));
 	row->no_ipv6 = hello->target6 == AGENT_TARGET_NONE;
@@ -61,8 +63,12 @@ agent_row(const struct engine *engine, size_t id, struct instant now, struct ctl
 	row->captures = decide_switch_captures(engine->decide, (unsigned)id);
 	row->rules = decide_switch_rules(engine->decide, (unsigned)id);
 	row->released = decide_released(engine->decide, (int)id);
-	row->code = (enum result)info.ack_code;
-	snprintf(row->text, sizeof row->text, "%s", info.ack_text != NULL ? info.ack_text : "");
+	row->mirrored_bps = info.bps;
+	/* What the switch says of itself, before what it said of the last orders. */
+	bool own = info.code != 0 || (info.text != NULL && info.text[0] != '\0');
+	const char *text = own ? info.text : info.ack_text;
+	row->code = (enum result)(own ? info.code : info.ack_code);
+	snprintf(row->text, sizeof row->text, "%s", text != NULL ? text : "");
 }
 
 static void
