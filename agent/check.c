@@ -48,6 +48,8 @@ say(struct check *c, enum verdict verdict, const char *topic, const char *format
 	vfprintf(c->out, format, args);
 	va_end(args);
 	fputc('\n', c->out);
+	/* A child that asks an extension must not print it again. */
+	fflush(c->out);
 }
 
 static void __attribute__((format(printf, 2, 3))) mend(struct check *c, const char *format, ...)
@@ -59,6 +61,8 @@ static void __attribute__((format(printf, 2, 3))) mend(struct check *c, const ch
 	vfprintf(c->out, format, args);
 	va_end(args);
 	fputc('\n', c->out);
+	/* A child that asks an extension must not print it again. */
+	fflush(c->out);
 }
 
 /* ---- this program ---- */
