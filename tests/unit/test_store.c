@@ -770,7 +770,7 @@ rows_nobody_could_have_written_are_left_out(void **state)
 	struct store_stats stats;
 
 	(void)state;
-	for (unsigned i = 1; i <= 9; i++) {
+	for (unsigned i = 1; i <= 10; i++) {
 		struct decide_capture c = make_capture(i);
 
 		put_capture(store, &c);
@@ -779,6 +779,7 @@ rows_nobody_could_have_written_are_left_out(void **state)
 	sql("UPDATE captures SET body = 'not json' WHERE id = 1;"
 	    "UPDATE captures SET body = json_set(body, '$.state', 77) WHERE id = 2;"
 	    "UPDATE captures SET body = json_set(body, '$.filter.a', '; rm') WHERE id = 3;"
+	    "UPDATE captures SET body = json_set(body, '$.filter.port', 5) WHERE id = 10;"
 	    "UPDATE captures SET body = json_set(body, '$.id', 99) WHERE id = 4;"
 	    "UPDATE captures SET body = json_set(body, '$.filter.b_port', 70000) WHERE id = 5;"
 	    "UPDATE captures SET body = json_set(body, '$.analyser.name',"
@@ -792,7 +793,7 @@ rows_nobody_could_have_written_are_left_out(void **state)
 	    "INSERT INTO events (at, capture, bytes, json) VALUES (0, 0, 0, x'')");
 	store = open_store(NULL, kept);
 	store_stats(store, &stats);
-	assert_int_equal(stats.unreadable, 13);
+	assert_int_equal(stats.unreadable, 14);
 	assert_int_equal(kept->captures, 1);
 	assert_int_equal(kept->capture[0].id, 9);
 	assert_int_equal(kept->cooldowns + kept->flags + kept->agents + kept->sightings, 0);
@@ -1035,6 +1036,26 @@ full_disk_body(void)
 	store_load(store, &reader, kept);
 	CHECK(kept->captures == 1 && kept->events == 3000);
 	CHECK(store_next_id(store) > 1);
+	store_free(&store, CLK_S, NULL);
+	/* And so is what only the write-ahead log of somebody killed has. */
+	CHECK(unlink(filler) == 0);
+	pid_t child = fork();
+	if (child == 0) {
+		store = start_store(&limits, NULL);
+		c.packets = 999;
+		put_capture(store, &c);
+		CHECK(store_flush(store, LONG) == 0);
+		fill_disk(filler);
+		raise(SIGKILL);
+	}
+	int status;
+	CHECK(waitpid(child, &status, 0) == child && WIFSIGNALED(status));
+	char shm[128];
+	snprintf(shm, sizeof shm, "%s-shm", path);
+	CHECK(unlink(shm) == 0); /* of no use to the next one: it would have to be made */
+	fill_disk(filler);
+	store = open_store(&limits, kept);
+	CHECK(kept->captures == 1 && kept->capture[0].packets == 999);
 	store_free(&store, CLK_S, NULL);
 	free(kept);
 }
