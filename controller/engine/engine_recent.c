@@ -22,8 +22,8 @@ put_time(json_t *object, const char *key, struct instant at, struct instant now)
 {
 	char text[CLK_TEXT_MAX];
 
-	(void)json_object_set_new(object, key,
-	    json_string(clk_format_wall(clk_wall_ns() - clk_diff(now, at), text)));
+	(void)json_object_set_new(
+	    object, key, json_string(clk_format_wall(clk_wall_ns() - clk_diff(now, at), text)));
 }
 
 static void
@@ -50,6 +50,7 @@ put_cover(json_t *object, const struct recent_cover *cover, struct instant now)
 	}
 	(void)json_object_set_new(object, "gaps", gaps);
 	(void)json_object_set_new(object, "forgotten", json_integer((json_int_t)cover->lost));
+	put_time(object, "complete_from", cover->complete, now);
 }
 
 static void
@@ -78,6 +79,8 @@ tell(struct engine *engine, const struct recent_row *row)
 	put_addr(object, "remote", &row->remote);
 	if (row->remote_port != 0)
 		(void)json_object_set_new(object, "remote_port", json_integer(row->remote_port));
+	if (row->several_ports)
+		(void)json_object_set_new(object, "several_ports", json_true());
 	(void)json_object_set_new(object, "outbound", json_boolean(row->outbound));
 	(void)json_object_set_new(object, "inbound", json_boolean(row->inbound));
 	(void)json_object_set_new(object, "samples", json_integer(row->samples));
@@ -93,8 +96,7 @@ hold_against_lists(void *user, const struct recent_row *row)
 {
 	struct engine *engine = user;
 	struct engine_look_back *l = &engine->look_back;
-	bool listed =
-	    feeds_judge(engine->feeds, &row->remote, row->remote_port) == FEEDS_LISTED;
+	bool listed = feeds_judge(engine->feeds, &row->remote, row->remote_port) == FEEDS_LISTED;
 
 	l->looked_at++;
 	if (listed && row->unlisted && !row->told && l->told++ < EVENTS_MAX)

@@ -72,7 +72,8 @@ struct recent_row {
  * Walks on from *cursor (0 begins) over some `slots` places and calls `each` for every conversation
  * seen within the window; true from it marks the conversation as told, false takes the mark away.
  * True while there is more to walk; *cursor goes on there. One walker at a time, beside the
- * threads. A thousand places take some 10 µs, what `each` does not counted.
+ * threads. Sixteen thousand places take some 3 ms with four threads' tables, what `each` does not
+ * counted.
  */
 bool recent_walk(struct recent *recent, uint64_t *cursor, size_t slots, struct instant now,
     bool (*each)(void *user, const struct recent_row *row), void *user);

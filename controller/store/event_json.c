@@ -449,15 +449,16 @@ make(const struct decide_event *event, const struct event_json_context *context)
 	return object;
 }
 
-/* Writes the object, which is this function's then, leaving out what `cuts` names until it fits. */
-static int
-dump(json_t *object, const char *const *cuts, size_t cut_count, char text[EVENT_JSON_MAX])
+int
+event_json(const struct decide_event *event, const struct event_json_context *context,
+    char text[EVENT_JSON_MAX])
 {
+	static const char *const cuts[] = {"holders", "steps", "header", "other_entries", "text"};
 	const size_t flags = JSON_COMPACT | JSON_PRESERVE_ORDER;
-	json_t *cut = json_array();
+	json_t *object = make(event, context), *cut = json_array();
 	size_t length = json_dumpb(object, text, EVENT_JSON_MAX - 1, flags);
 
-	for (size_t i = 0; length >= EVENT_JSON_MAX && i < cut_count; i++) {
+	for (unsigned i = 0; length >= EVENT_JSON_MAX && i < sizeof cuts / sizeof cuts[0]; i++) {
 		if (json_object_del(object, cuts[i]) < 0)
 			continue;
 		(void)json_array_append_new(cut, json_string(cuts[i]));
@@ -470,74 +471,4 @@ dump(json_t *object, const char *const *cuts, size_t cut_count, char text[EVENT_
 		return -ENOMEM;
 	text[length] = '\0';
 	return (int)length;
-}
-
-int
-event_json(const struct decide_event *event, const struct event_json_context *context,
-    char text[EVENT_JSON_MAX])
-{
-	static const char *const cuts[] = {"holders", "steps", "header", "other_entries", "text"};
-
-	return dump(make(event, context), cuts, sizeof cuts / sizeof cuts[0], text);
-}
-
-static void
-put_time(json_t *object, const char *key, int64_t wall_ns)
-{
-	char text[CLK_TEXT_MAX];
-
-	put_text(object, key, clk_format_wall(wall_ns, text));
-}
-
-/* What was looked at, and what of it is not known. */
-static void
-put_cover(json_t *object, const struct event_json_recent *recent)
-{
-	json_t *gaps = json_array();
-
-	put_time(object, "covered_from", recent->from_ns);
-	put_time(object, "complete_from", recent->complete_ns);
-	put_some(object, "pushed_out", recent->lost);
-	for (unsigned i = 0; i < recent->gap_count && i < EVENT_JSON_GAPS; i++) {
-		json_t *gap = json_object();
-
-		put_time(gap, "gap_from", recent->gaps[i].from_ns);
-		put_time(gap, "gap_to", recent->gaps[i].to_ns);
-		(void)json_array_append_new(gaps, gap);
-	}
-	if (json_array_size(gaps) > 0)
-		(void)json_object_set(object, "gaps", gaps);
-	json_decref(gaps);
-}
-
-int
-event_json_recent(
-    const struct event_json_recent *recent, int64_t wall_ns, char text[EVENT_JSON_MAX])
-{
-	json_t *object = json_object();
-	char prefix[PREFIX_TEXT_MAX];
-
-	put_time(object, "time", wall_ns);
-	put_text(object, "event", "retrospective");
-	put_addr(object, "local", &recent->local);
-	put_addr(object, "remote", &recent->remote);
-	put_some(object, "remote_port", recent->remote_port);
-	if (recent->several_ports)
-		put_flag(object, "several_ports", true);
-	put_text(object, "direction",
-	    recent->outbound && recent->inbound ? "both"
-	    : recent->outbound                  ? "outbound"
-						: "inbound");
-	put_number(object, "samples", recent->samples);
-	if (recent->samples_max != 0 && recent->samples >= recent->samples_max)
-		put_flag(object, "samples_or_more", true);
-	put_time(object, "first_seen", recent->first_ns);
-	put_time(object, "last_seen", recent->last_ns);
-	put_text(object, "feed", recent->feed);
-	put_text(object, "entry", prefix_format(&recent->entry, prefix));
-	put_some(object, "entry_port", recent->entry_port);
-	put_number(object, "line", recent->line);
-	put_number(object, "feed_version", recent->feed_version);
-	put_cover(object, recent);
-	return dump(object, NULL, 0, text);
 }

@@ -6,15 +6,12 @@
 #ifndef CONTROLLER_STORE_EVENT_JSON_H
 #define CONTROLLER_STORE_EVENT_JSON_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "controller/decide/decide.h"
 
 #define EVENT_JSON_MAX 8192 /* NUL included; what the control protocol carries */
-
-#define EVENT_JSON_GAPS 16
 
 /* What the decider does not know. */
 struct event_json_context {
@@ -32,29 +29,5 @@ struct event_json_context {
  */
 int event_json(const struct decide_event *event, const struct event_json_context *context,
     char text[EVENT_JSON_MAX]);
-
-/* A conversation of the past with an address that is listed only now; times by the wall. */
-struct event_json_recent {
-	struct addr local, remote;
-	uint16_t remote_port; /* 0: not known */
-	bool several_ports, outbound, inbound;
-	uint32_t samples, samples_max; /* the latter: where counting stopped */
-	int64_t first_ns, last_ns;
-	const char *feed;
-	struct prefix entry;
-	uint16_t entry_port; /* 0: any */
-	uint32_t line, feed_version;
-	/* What was looked at: since when, without which times, and what that can't know of. */
-	int64_t from_ns, complete_ns;
-	unsigned gap_count;
-	struct {
-		int64_t from_ns, to_ns;
-	} gaps[EVENT_JSON_GAPS];
-	uint64_t lost;
-};
-
-/* Event "retrospective"; returns as event_json does. */
-int event_json_recent(
-    const struct event_json_recent *recent, int64_t wall_ns, char text[EVENT_JSON_MAX]);
 
 #endif

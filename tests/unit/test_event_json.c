@@ -145,8 +145,9 @@ keys_are_documented(const json_t *value)
 }
 
 static void
-golden_object(const char *name, json_t *object)
+golden(const char *name, const struct decide_event *event)
 {
+	json_t *object = write_event(event);
 	char *text = json_dumps(object, JSON_INDENT(1) | JSON_PRESERVE_ORDER), path[100], *wanted;
 	FILE *file;
 	long size;
@@ -173,12 +174,6 @@ golden_object(const char *name, json_t *object)
 	free(text);
 	free(wanted);
 	json_decref(object);
-}
-
-static void
-golden(const char *name, const struct decide_event *event)
-{
-	golden_object(name, write_event(event));
 }
 
 static void
@@ -393,36 +388,6 @@ the_longest_event_fits(void **state)
 	free(c);
 }
 
-static void
-what_was_before_the_entry(void **state)
-{
-	struct event_json_recent recent = {.local = addr("10.1.0.2"),
-	    .remote = addr("198.51.100.9"),
-	    .remote_port = 443,
-	    .several_ports = true,
-	    .outbound = true,
-	    .inbound = true,
-	    .samples = 4095,
-	    .samples_max = 4095,
-	    .first_ns = context.wall_ns - 7 * 3600 * CLK_S,
-	    .last_ns = context.wall_ns - 120 * CLK_S,
-	    .feed = "drop",
-	    .line = 77,
-	    .feed_version = 13,
-	    .from_ns = context.wall_ns - 24 * 3600 * CLK_S,
-	    .complete_ns = context.wall_ns - 20 * 3600 * CLK_S,
-	    .gap_count = 1,
-	    .lost = 12};
-	char text[EVENT_JSON_MAX];
-
-	(void)state;
-	recent.entry = prefix_make(&recent.remote, 24);
-	recent.gaps[0].from_ns = context.wall_ns - 5 * 3600 * CLK_S;
-	recent.gaps[0].to_ns = context.wall_ns - 4 * 3600 * CLK_S;
-	assert_true(event_json_recent(&recent, context.wall_ns, text) > 0);
-	golden_object("retrospective", json_loads(text, JSON_REJECT_DUPLICATES, NULL));
-}
-
 int
 main(void)
 {
@@ -433,7 +398,6 @@ main(void)
 	    cmocka_unit_test(a_refusal_with_its_steps),
 	    cmocka_unit_test(a_ping6_alert),
 	    cmocka_unit_test(an_operators_stop),
-	    cmocka_unit_test(what_was_before_the_entry),
 	    cmocka_unit_test(a_fragment_has_no_community_id),
 	    cmocka_unit_test(the_header_is_the_bytes),
 	    cmocka_unit_test(the_longest_event_fits),
