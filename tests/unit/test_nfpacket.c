@@ -108,7 +108,7 @@ static void
 knows_its_own_prefixes(void **state)
 {
 	static const char *const others[] = {"", "finderscope", "finderscope:", "finderscope::1",
-	    "finderscope:x:1", "finderscope:1", "finderscope:18446744073709551616:0",
+	    "finderscope:x:1", "finderscope:1", "finderscope:18446744073709551617:0",
 	    "Finderscope:1:0", "xfinderscope:1:0"};
 
 	(void)state;
