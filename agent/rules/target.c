@@ -131,6 +131,9 @@ child_ask(unsigned family, const char *name, const char *const *options, unsigne
 	const char *real = t->real_name ? t->real_name : name;
 	snprintf(t->t->u.user.name, sizeof t->t->u.user.name, "%s", real);
 	t->t->u.user.revision = t->revision;
+	/* Room of the extension's own that it expects to find (NFLOG does, since 1.8.8). */
+	if (t->udata_size && !(t->udata = calloc(1, t->udata_size)))
+		child_fail(ENOMEM, "out of memory");
 	if (t->init)
 		t->init(t->t);
 	struct option *opts = t->x6_options ? xtables_options_xfrm(globals.orig_opts, globals.opts,
