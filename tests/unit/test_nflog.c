@@ -24,34 +24,35 @@ static struct rig rig;
 static void
 one_listener_a_group(void **state)
 {
-	int fd = nflog_open(6343), other;
+	int fd = nflog_open(6343, 0), other;
 
 	(void)state;
 	assert_true(fd >= 0);
 	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
-	assert_int_equal(nflog_open(6343), -EBUSY);
-	other = nflog_open(6344);
+	assert_int_equal(nflog_open(6343, 0), -EBUSY);
+	other = nflog_open(6344, 0);
 	assert_true(other >= 0);
 	close(other);
 	close(fd);
-	fd = nflog_open(6343);
+	fd = nflog_open(6343, 0);
 	assert_true(fd >= 0);
 	close(fd);
 }
 
+/* Three packets through a group that hands over `snap` bytes of each; 0: all of them. */
 static void
-packets_come_whole(void **state)
+packets(uint16_t snap)
 {
 	static uint8_t buf[65536];
 	static const char payload[] = "0123456789 a payload that can be seen";
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(99)};
-	int fd = nflog_open(6343), out = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int fd = nflog_open(6343, snap), out = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	unsigned seen = 0;
 	uint32_t last = 0;
 
-	(void)state;
 	assert_true(fd >= 0 && out >= 0);
-	assert_int_equal(rig_shell("iptables-legacy -A OUTPUT -d 127.0.0.9 -j NFLOG --nflog-group "
+	assert_int_equal(rig_shell("iptables-legacy -F OUTPUT; iptables-legacy -A OUTPUT -d "
+				   "127.0.0.9 -j NFLOG --nflog-group "
 				   "6343 --nflog-prefix finderscope:17:1"),
 	    0);
 	inet_pton(AF_INET, "127.0.0.9", &to.sin_addr);
@@ -72,8 +73,9 @@ packets_come_whole(void **state)
 			if (r != 1)
 				continue;
 			assert_true(packet.capture == 17);
-			assert_int_equal(packet.size, 20 + 8 + sizeof payload);
-			assert_memory_equal(packet.payload + 28, payload, sizeof payload);
+			size_t whole = 20 + 8 + sizeof payload;
+			assert_int_equal(packet.size, snap && snap < whole ? snap : whole);
+			assert_memory_equal(packet.payload + 28, payload, packet.size - 28);
 			assert_true(packet.has_sequence);
 			assert_true(seen == 0 || packet.sequence == last + 1);
 			last = packet.sequence;
@@ -83,6 +85,21 @@ packets_come_whole(void **state)
 	}
 	close(fd);
 	close(out);
+}
+
+static void
+packets_come_whole(void **state)
+{
+	(void)state;
+	packets(0);
+	packets(1000);
+}
+
+static void
+or_their_first_bytes(void **state)
+{
+	(void)state;
+	packets(40);
 }
 
 static void
@@ -112,6 +129,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(one_listener_a_group),
 	    cmocka_unit_test(packets_come_whole),
+	    cmocka_unit_test(or_their_first_bytes),
 	    cmocka_unit_test(gre_takes_nothing_in),
 	};
 	int failed = cmocka_run_group_tests_name("nflog", tests, NULL, NULL);
