@@ -51,6 +51,19 @@ is_http(const char *url)
 	       (strncasecmp(url, "https://", 8) == 0 && url[8]);
 }
 
+/* What curl takes: "host:port", or that behind one of these. */
+static bool
+is_proxy(const char *text)
+{
+	static const char *const kinds[] = {
+	    "http://", "https://", "socks4://", "socks4a://", "socks5://", "socks5h://"};
+
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+		if (strncasecmp(text, kinds[i], strlen(kinds[i])) == 0)
+			return text[strlen(kinds[i])] != '\0';
+	return !strstr(text, "://");
+}
+
 int
 feeds_check(const struct feed_conf *conf, char why[FEEDS_TEXT_MAX])
 {
@@ -67,6 +80,8 @@ feeds_check(const struct feed_conf *conf, char why[FEEDS_TEXT_MAX])
 		wrong = "a URL holds no blanks and no control characters (%20 is a blank)";
 	else if (!is_http(conf->url) && strncmp(conf->url, "file:///", 8) != 0)
 		wrong = "a URL is http://…, https://… or file:///absolute/path";
+	else if (has_control(conf->proxy) || !is_proxy(conf->proxy))
+		wrong = "a proxy is host:port, http://host:port or socks5h://host:port";
 	else if (conf->probe_url[0] && (!is_http(conf->probe_url) || !is_http(conf->url)))
 		wrong = "a probe URL is http://… or https://…, as the feed's own";
 	else if (conf->interval_ns < 0 || conf->floor_ns < 0 || conf->timeout_ns < 0)

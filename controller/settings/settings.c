@@ -97,6 +97,9 @@ check_feed(const struct conf_section *s, const struct feed_conf *f, char *error)
 	memcpy(part.url, f->url, sizeof part.url);
 	if (feeds_check(&part, why) < 0)
 		return conf_error_at(s, "url", 0, error, "%s", why);
+	memcpy(part.proxy, f->proxy, sizeof part.proxy);
+	if (feeds_check(&part, why) < 0)
+		return conf_error_at(s, "proxy", 0, error, "%s", why);
 	if (feeds_check(f, why) < 0)
 		return conf_error_at(s, "probe", 0, error, "%s", why);
 	return 0;

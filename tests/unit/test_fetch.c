@@ -241,6 +241,32 @@ keys_come_from_a_file_and_go_nowhere_else(void **state)
 }
 
 static void
+through_a_proxy_or_not_at_all(void **state)
+{
+	struct fixture *f = *state;
+	struct fetch_result result;
+	char error[FETCH_ERROR_MAX], proxy[64], request[4096];
+
+	/* A proxy is asked for the whole URL; the name is its to resolve. */
+	web_put(f->web, "http://nobody.invalid/list", 200, WEB_PLAIN, "198.51.100.9\n", 13, "", "");
+	snprintf(proxy, sizeof proxy, "http://127.0.0.1:%u", web_port(f->web));
+	f->request.proxy = proxy;
+	snprintf(f->url, sizeof f->url, "http://nobody.invalid/list");
+	assert_int_equal(fetch_start(f->fetch, &f->request, error), 0);
+	while (!fetch_next(f->fetch, &result))
+		assert_int_equal(fetch_wait(f->fetch, NULL, 0, 100), 0);
+	assert_string_equal(result.error, "");
+	assert_int_equal(result.size, 13);
+	free(result.body);
+	assert_int_equal(web_asked(f->web, "http://nobody.invalid/list", request), 1);
+	/* One that is not there is an error, and no reason to go past it. */
+	web_put(f->web, "/l", 200, WEB_PLAIN, "x", 1, "", "");
+	f->request.proxy = "http://127.0.0.1:1";
+	fails(f, "/l", "connect");
+	assert_int_equal(web_asked(f->web, "/l", NULL), 0);
+}
+
+static void
 nobody_there(void **state)
 {
 	struct fixture *f = *state;
@@ -327,6 +353,7 @@ main(void)
 	    WITH(each_failure_says_why),
 	    WITH(a_server_may_ask_for_peace),
 	    WITH(keys_come_from_a_file_and_go_nowhere_else),
+	    WITH(through_a_proxy_or_not_at_all),
 	    WITH(nobody_there),
 	    WITH(certificates_are_checked),
 	};
