@@ -27,6 +27,7 @@
 #define STOP_WAIT_MS 12000
 #define FULL_WAIT_MS 2000
 #define HELLO_DELAY_NS (500 * CLK_MS)
+#define HELLO_PAUSE_NS (5 * CLK_S)
 #define MESSAGES_A_TURN 512
 
 struct agent {
@@ -38,6 +39,8 @@ struct agent {
 	struct wire_status status;
 	bool has_status;
 	struct agent_hello hello;
+	struct instant hello_at; /* when another one was last said; .ns 0: not yet */
+	bool hello_waits;        /* for its timer */
 	sd_event *event;
 	sd_event_source *link_source, *link_timer, *hello_timer, *netlink_timer;
 	int exit_status;
@@ -395,8 +398,10 @@ on_hello_timer(sd_event_source *source, uint64_t usec, void *user)
 
 	(void)source;
 	(void)usec;
+	a->hello_at = clk_now();
+	a->hello_waits = false;
 	fill_hello(a);
-	link_set_hello(a->link, &a->hello, clk_now());
+	link_set_hello(a->link, &a->hello, a->hello_at);
 	watch_link(a);
 	return 0;
 }
@@ -411,9 +416,16 @@ on_netlink(sd_event_source *source, int fd, uint32_t events, void *user)
 	(void)source;
 	(void)fd;
 	(void)events;
-	/* A port that comes up brings a handful of changes: one hello for all. */
-	if (changed & NETLINK_HELLO)
-		set_timer(a, &a->hello_timer, clk_add(now, HELLO_DELAY_NS), on_hello_timer);
+	if (changed & NETLINK_RESYNC)
+		log_notice("the kernel had more news than were taken; all was read anew");
+	/* A port that comes up brings a handful of changes: one hello for all. Where they never
+	 * end, one every few seconds: each begins a session. */
+	if ((changed & NETLINK_HELLO) && !a->hello_waits) {
+		struct instant at = clk_add(now, HELLO_DELAY_NS);
+		struct instant again = clk_add(a->hello_at, HELLO_PAUSE_NS);
+		set_timer(a, &a->hello_timer, clk_before(at, again) ? again : at, on_hello_timer);
+		a->hello_waits = true;
+	}
 	if (changed & NETLINK_HOSTS)
 		link_has_hosts(a->link, now);
 	if (captures_paths(a->captures, now))

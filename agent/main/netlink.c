@@ -433,7 +433,7 @@ netlink_dispatch(struct netlink *netlink, struct instant now)
 		n->resync_at = (struct instant){0};
 		if (read_all(n) < 0)
 			due(&n->resync_at, now, CLK_S);
-		n->changed |= NETLINK_HELLO;
+		n->changed |= NETLINK_HELLO | NETLINK_RESYNC;
 		due(&n->hosts_at, now, 0);
 		due(&n->routes_at, now, 0);
 	}

@@ -22,9 +22,10 @@
 struct netlink;
 
 /* What changed. */
-#define NETLINK_HELLO 1 /* an interface or an address */
-#define NETLINK_HOSTS 2 /* there is something to tell of hosts */
-#define NETLINK_PATHS 4 /* a way's state, text or source */
+#define NETLINK_HELLO 1  /* an interface or an address */
+#define NETLINK_HOSTS 2  /* there is something to tell of hosts */
+#define NETLINK_PATHS 4  /* a way's state, text or source */
+#define NETLINK_RESYNC 8 /* news were lost, and all was read anew */
 
 /* `front` is the pattern of the ports that are mirrored ("swp+"), copied. 0 or a negative errno. */
 int netlink_new(const char *front, struct netlink **ret_netlink);

@@ -166,6 +166,24 @@ ip -n sw -force -batch /run/fs/batch 2>/dev/null
 all_told() { [ "$(grep -c '^host + 2001:db8::' "$said")" -ge 250 ]; }
 check "hundreds at once come in pages" fabric_wait 15 all_told
 
+# More news than the socket holds, while main does not get round to reading them: all is read anew.
+kill -STOP "$agent"
+for i in $(seq 1 3000); do
+	echo "neigh replace 2001:db8:7::$i dev swp1 lladdr 02:00:00:00:07:01 nud reachable"
+	echo "neigh del 2001:db8:7::$i dev swp1"
+done >/run/fs/batch
+ip -n sw -force -batch /run/fs/batch >/dev/null 2>&1
+ip -n sw neigh replace 10.1.0.252 dev swp1 lladdr 02:00:00:00:02:52 nud reachable
+ip -n sw neigh del 10.1.0.78 dev swp1
+ip -n sw link set swp5 down
+kill -CONT "$agent"
+check "news were lost, and that was noticed" fabric_wait 10 grep -q "all was read anew" /run/fs/agent.log
+check "a host that came meanwhile" fabric_wait 15 host_is 10.1.0.252 'host + 10.1.0.252 *'
+check "one that went" fabric_wait 15 host_is 10.1.0.78 'host - 10.1.0.78 *'
+check "a way that went" says hold "hold 1 * rules 0 code 34 *"
+ip -n sw link set swp5 up
+check "and came back" says hold "hold [24] * rules 2 code 0 *"
+
 kill "$agent"
 wait "$agent"
 check "the agent ends well and leaves nothing" rules_are 0
