@@ -273,6 +273,39 @@ watch_link(struct agent *a)
 	set_timer(a, &a->link_timer, link_deadline(a->link), on_link_timer);
 }
 
+/* ---- hello ---- */
+
+static void fill_hello(struct agent *a);
+
+static int
+on_hello_timer(sd_event_source *source, uint64_t usec, void *user)
+{
+	struct agent *a = user;
+
+	(void)source;
+	(void)usec;
+	a->hello_at = clk_now();
+	a->hello_waits = false;
+	fill_hello(a);
+	link_set_hello(a->link, &a->hello, a->hello_at);
+	watch_link(a);
+	return 0;
+}
+
+/* A port that comes up brings a handful of changes: one hello for all. Where they never end, one
+ * every few seconds: each begins a session. */
+static void
+hello_later(struct agent *a)
+{
+	struct instant at = clk_add(clk_now(), HELLO_DELAY_NS);
+	struct instant again = clk_add(a->hello_at, HELLO_PAUSE_NS);
+
+	if (a->hello_waits)
+		return;
+	set_timer(a, &a->hello_timer, clk_before(at, again) ? again : at, on_hello_timer);
+	a->hello_waits = true;
+}
+
 /* ---- from rules ---- */
 
 static enum agent_target
@@ -313,6 +346,14 @@ fill_hello(struct agent *a)
 	netlink_hello(a->netlink, h);
 }
 
+/* What a hello tells of a status. */
+static bool
+same_abilities(const struct wire_status *x, const struct wire_status *y)
+{
+	return x->backend == y->backend && x->target4 == y->target4 && x->target6 == y->target6 &&
+	       x->slots == y->slots && x->destinations == y->destinations;
+}
+
 /* Takes what rules says; false when it is gone. */
 static bool
 take_rules(struct agent *a)
@@ -332,6 +373,8 @@ take_rules(struct agent *a)
 		if (msg.type == WIRE_STATUS) {
 			urgent |= a->has_status && (a->status.released != msg.status.released ||
 						       a->status.code != msg.status.code);
+			if (a->link && !same_abilities(&a->status, &msg.status))
+				hello_later(a);
 			a->status = msg.status;
 			a->has_status = any = true;
 		} else if (msg.type == WIRE_HOLDING && a->link) {
@@ -392,21 +435,6 @@ on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *us
 /* ---- from the kernel ---- */
 
 static int
-on_hello_timer(sd_event_source *source, uint64_t usec, void *user)
-{
-	struct agent *a = user;
-
-	(void)source;
-	(void)usec;
-	a->hello_at = clk_now();
-	a->hello_waits = false;
-	fill_hello(a);
-	link_set_hello(a->link, &a->hello, a->hello_at);
-	watch_link(a);
-	return 0;
-}
-
-static int
 on_netlink(sd_event_source *source, int fd, uint32_t events, void *user)
 {
 	struct agent *a = user;
@@ -418,14 +446,8 @@ on_netlink(sd_event_source *source, int fd, uint32_t events, void *user)
 	(void)events;
 	if (changed & NETLINK_RESYNC)
 		log_notice("the kernel had more news than were taken; all was read anew");
-	/* A port that comes up brings a handful of changes: one hello for all. Where they never
-	 * end, one every few seconds: each begins a session. */
-	if ((changed & NETLINK_HELLO) && !a->hello_waits) {
-		struct instant at = clk_add(now, HELLO_DELAY_NS);
-		struct instant again = clk_add(a->hello_at, HELLO_PAUSE_NS);
-		set_timer(a, &a->hello_timer, clk_before(at, again) ? again : at, on_hello_timer);
-		a->hello_waits = true;
-	}
+	if (changed & NETLINK_HELLO)
+		hello_later(a);
 	if (changed & NETLINK_HOSTS)
 		link_has_hosts(a->link, now);
 	if (captures_paths(a->captures, now))
