@@ -3,27 +3,66 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #define LOCK_FILE "/run/xtables.lock"
 
+static const char *
+lock_path(void)
+{
+	const char *path = getenv("XTABLES_LOCKFILE");
+
+	return path && path[0] ? path : LOCK_FILE;
+}
+
 int
 lock_open(struct lock *ret_lock)
 {
-	const char *path = getenv("XTABLES_LOCKFILE");
-	int fd = open(
-	    path && path[0] ? path : LOCK_FILE, O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int fd = open(lock_path(), O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
 	if (fd < 0)
 		return -errno;
 	*ret_lock = (struct lock){.fd = fd, .socket = -1};
 	return 0;
+}
+
+/* True when the file that is open is the one that others find: somebody may have removed it, and
+ * who comes then makes another. */
+static bool
+is_the_one(int fd)
+{
+	struct stat open_one, found;
+
+	return fstat(fd, &open_one) == 0 && stat(lock_path(), &found) == 0 &&
+	       open_one.st_ino == found.st_ino && open_one.st_dev == found.st_dev;
+}
+
+/* Takes the file's lock. 0, -EAGAIN or another errno. */
+static int
+take_file(struct lock *lock)
+{
+	for (int i = 0; i < 3; i++) {
+		if (flock(lock->fd, LOCK_EX | LOCK_NB) < 0)
+			return errno == EWOULDBLOCK || errno == EINTR ? -EAGAIN : -errno;
+		if (is_the_one(lock->fd))
+			return 0;
+		struct lock anew;
+		int r = lock_open(&anew);
+		flock(lock->fd, LOCK_UN);
+		if (r < 0)
+			return r;
+		close(lock->fd);
+		lock->fd = anew.fd;
+	}
+	return -EAGAIN;
 }
 
 void
@@ -58,8 +97,10 @@ take_socket(void)
 int
 lock_take(struct lock *lock)
 {
-	if (flock(lock->fd, LOCK_EX | LOCK_NB) < 0)
-		return errno == EWOULDBLOCK || errno == EINTR ? -EAGAIN : -errno;
+	int r = take_file(lock);
+
+	if (r < 0)
+		return r;
 	int fd = take_socket();
 	if (fd < 0) {
 		flock(lock->fd, LOCK_UN);

@@ -2,13 +2,14 @@
 /*
  * The table lock that every well-behaved iptables takes: flock on /run/xtables.lock
  * (XTABLES_LOCKFILE where set, as iptables has it) and, for iptables before 1.6, the abstract
- * socket "xtables". Never waits: who finds it taken comes back. Owns the file's descriptor.
+ * socket "xtables". Never waits: who finds it taken comes back. A file that was removed meanwhile
+ * is nobody's lock: the one in its place is taken. Owns the file's descriptor.
  */
 #ifndef AGENT_RULES_LOCK_H
 #define AGENT_RULES_LOCK_H
 
 struct lock {
-	int fd;     /* the file; open for the life of the process */
+	int fd;     /* the file; open between takings */
 	int socket; /* -1 when not held */
 };
 

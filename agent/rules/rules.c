@@ -744,7 +744,6 @@ put_back(struct rules *r, struct instant now)
 		if (!held->wanted || !held->missing || !held->committed.ns ||
 		    held->hold == HOLD_INSTALLING)
 			continue;
-		n++;
 		r->status.fights++;
 		r->status_dirty = true;
 		if (held->lost.ns && clk_diff(now, held->lost) > FORGIVEN_NS)
@@ -754,8 +753,10 @@ put_back(struct rules *r, struct instant now)
 			held_end(held, RESULT_RULES_LOST, "put back too often; giving up");
 			log_error("capture %" PRIu64 ": its rules were lost %u times; giving up",
 			    held->capture, held->n_lost);
+			r->pending = true;
 			continue;
 		}
+		n++;
 		held->hold = HOLD_INSTALLING;
 		held->synced = false;
 		held->put_back = true;

@@ -483,6 +483,95 @@ test_full(void **state)
 	assert_int_equal(holding.code, RESULT_LIMIT_ACL);
 }
 
+/* ---- brakes, by the counters that the hardware gives ---- */
+
+static int
+setup_rule_brake(void **state)
+{
+	rig.config.rule_bps = 10000000;
+	return setup(state);
+}
+
+static int
+setup_switch_brake(void **state)
+{
+	rig.config.switch_bps = 1000000;
+	return setup(state);
+}
+
+static int
+teardown_brake(void **state)
+{
+	rig.config.rule_bps = rig.config.switch_bps = 0;
+	return teardown(state);
+}
+
+static void
+test_rule_brake(void **state)
+{
+	struct holding holding;
+
+	(void)state;
+	put(60, 60000);
+	put(61, 60000);
+	assert_true(rig_wait(&rig, 61, HOLD_IN_HARDWARE, LONG_MS, NULL));
+	tell("traffic", "finderscope:61 10 1000");
+	tell("traffic", "finderscope:60:1 1000 1000000000");
+	assert_true(rig_wait(&rig, 60, HOLD_ENDED, LONG_MS, &holding));
+	assert_int_equal(holding.code, RESULT_END_BRAKE);
+	assert_non_null(strstr(holding.text, "this switch allows 10000000"));
+	assert_int_equal(hardware(), 2);
+	assert_int_equal(rig_rules(), 2);
+}
+
+/* The busiest go, until the rest is within the limit. */
+static void
+test_switch_brake(void **state)
+{
+	struct holding holding;
+
+	(void)state;
+	put(62, 60000);
+	put(63, 60000);
+	assert_true(rig_wait(&rig, 63, HOLD_IN_HARDWARE, LONG_MS, NULL));
+	tell("traffic", "finderscope:62 10 1000");
+	tell("traffic", "finderscope:63 1000 1000000000");
+	assert_true(rig_wait(&rig, 63, HOLD_ENDED, LONG_MS, &holding));
+	assert_int_equal(holding.code, RESULT_END_BRAKE);
+	assert_non_null(strstr(holding.text, "all captures copied"));
+	assert_int_equal(hardware(), 2);
+	assert_false(rig_wait(&rig, 62, HOLD_ENDED, 300, NULL));
+}
+
+static void
+test_limits_of_a_capture(void **state)
+{
+	struct order order = rig_order(64, "10.1.0.2", "198.51.100.9");
+	struct holding holding;
+
+	(void)state;
+	order.max_packets = 10;
+	rig_put(&rig, &order, 60000);
+	order = rig_order(65, "10.1.0.2", "198.51.100.10");
+	order.max_bytes = 5000;
+	rig_put(&rig, &order, 60000);
+	order = rig_order(66, "10.1.0.2", "198.51.100.11");
+	order.max_bps = 1000;
+	rig_put(&rig, &order, 60000);
+	assert_true(rig_wait(&rig, 66, HOLD_IN_HARDWARE, LONG_MS, NULL));
+	tell("traffic", "finderscope:64:0 5 50");
+	tell("traffic", "finderscope:64:1 5 50");
+	assert_true(rig_wait(&rig, 64, HOLD_ENDED, LONG_MS, &holding));
+	assert_int_equal(holding.code, RESULT_END_PACKETS);
+	tell("traffic", "finderscope:65:0 5 6000");
+	assert_true(rig_wait(&rig, 65, HOLD_ENDED, LONG_MS, &holding));
+	assert_int_equal(holding.code, RESULT_END_BYTES);
+	tell("traffic", "finderscope:66:0 100 10000000");
+	assert_true(rig_wait(&rig, 66, HOLD_ENDED, LONG_MS, &holding));
+	assert_int_equal(holding.code, RESULT_END_BRAKE);
+	assert_int_equal(hardware(), 0);
+}
+
 /* ---- crashes ---- */
 
 static void
@@ -656,8 +745,11 @@ main(void)
 	    TEST(test_changes_share_a_sync), TEST(test_late_verdict), TEST(test_refused),
 	    TEST(test_half_applied), TEST(test_stuck), TEST(test_stuck_and_an_operator),
 	    TEST_IN(test_floor, setup_floor), TEST_IN(test_no_answer, setup_short),
-	    TEST(test_switchd_restarts), TEST(test_full), TEST(test_main_dies),
-	    TEST(test_killed_and_started), TEST(test_killed_between), TEST(test_killed_and_refused),
+	    TEST(test_switchd_restarts), TEST(test_full),
+	    cmocka_unit_test_setup_teardown(test_rule_brake, setup_rule_brake, teardown_brake),
+	    cmocka_unit_test_setup_teardown(test_switch_brake, setup_switch_brake, teardown_brake),
+	    TEST(test_limits_of_a_capture), TEST(test_main_dies), TEST(test_killed_and_started),
+	    TEST(test_killed_between), TEST(test_killed_and_refused),
 	    TEST(test_put_back_into_hardware), TEST(test_rolled_back_by_others),
 	    TEST(test_helper_is_bare), TEST_IN(test_missing, setup_missing)};
 	int failed = cmocka_run_group_tests_name("lab_backend", tests, NULL, NULL);

@@ -314,6 +314,138 @@ test_lock_held(void **state)
 	assert_int_equal(rig_rules(), 0);
 }
 
+/* The lock's file was removed; who came then holds the lock of another. */
+static void
+test_lock_of_another_file(void **state)
+{
+	struct order order = rig_order(33, "10.1.0.2", "198.51.100.9");
+	struct holding holding;
+
+	(void)state;
+	unlink(getenv("XTABLES_LOCKFILE"));
+	int fd = open(getenv("XTABLES_LOCKFILE"), O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	rig_put(&rig, &order, 60000);
+	assert_true(rig_wait(&rig, 33, HOLD_FAILED, 10000, &holding));
+	assert_int_equal(holding.code, RESULT_LOCK);
+	close(fd);
+	order.capture = 34;
+	rig_put(&rig, &order, 60000);
+	assert_true(rig_wait(&rig, 34, HOLD_IN_KERNEL, 10000, NULL));
+}
+
+/* Somebody writes over a rule of ours and leaves its comment; somebody adds it a second time. */
+static void
+test_rewritten(void **state)
+{
+	struct order order = rig_order(35, "10.1.0.2", "198.51.100.9");
+	struct holding holding;
+
+	(void)state;
+	rig_put(&rig, &order, 60000);
+	assert_true(rig_wait(&rig, 35, HOLD_IN_KERNEL, 10000, NULL));
+	rig_shell("iptables-legacy -w 5 -R FORWARD 2 -s 198.51.100.9/32 -d 10.1.0.2/32 -i swp+ -m "
+		  "comment --comment finderscope:35:1 -j NFLOG --nflog-prefix finderscope:35:1 "
+		  "--nflog-group 7");
+	assert_true(rig_wait(&rig, 35, HOLD_IN_KERNEL, 10000, &holding));
+	assert_int_equal(holding.code, RESULT_RULES_LOST);
+	assert_non_null(strstr(holding.text, "put back; they were gone for "));
+	assert_int_equal(rig_rules(), 2);
+	assert_int_equal(
+	    rig_shell("! iptables-legacy -w 5 -S FORWARD | grep -q 'nflog-group 7'"), 0);
+	rig_shell("iptables-legacy -w 5 -A FORWARD -s 198.51.100.9/32 -d 10.1.0.2/32 -i swp+ -m "
+		  "comment --comment finderscope:35:1 -j NFLOG --nflog-prefix finderscope:35:1 "
+		  "--nflog-group 6343");
+	assert_true(rig_wait_rules(2, 10000));
+}
+
+/* With nothing held nobody wakes up. */
+static void
+test_sleeps(void **state)
+{
+	(void)state;
+	char command[256];
+
+	rig_listen(&rig, 200);
+	snprintf(command, sizeof command,
+	    "grep ctxt /proc/%d/status /proc/%d/status >'%s/before'; sleep 0.8; grep ctxt "
+	    "/proc/%d/status /proc/%d/status | cmp - '%s/before'",
+	    (int)rig.rules, (int)rig.mirror, rig.dir, (int)rig.rules, (int)rig.mirror, rig.dir);
+	assert_int_equal(rig_shell("%s", command), 0);
+}
+
+static int
+setup_untagged(void **state)
+{
+	rig.config.comments = WIRE_COMMENTS_NO;
+	return setup(state);
+}
+
+static int
+teardown_untagged(void **state)
+{
+	rig.config.comments = WIRE_COMMENTS_AUTO;
+	return teardown(state);
+}
+
+/* Where comments are not accepted, rules are ours by what stands in the state file. */
+static void
+test_without_comments(void **state)
+{
+	struct order order = rig_order(36, "10.1.0.2", "198.51.100.9");
+
+	(void)state;
+	assert_false(rig.status.comments);
+	rig_shell("iptables-legacy -w 5 -A FORWARD -s 10.1.0.2/32 -i swp+ -j NFLOG");
+	rig_put(&rig, &order, 60000);
+	assert_true(rig_wait(&rig, 36, HOLD_IN_KERNEL, 10000, NULL));
+	assert_true(listed("-A FORWARD -s 10.1.0.2/32 -d 198.51.100.9/32 -i swp+ -j NFLOG "
+			   "--nflog-prefix \"finderscope:36:0\" --nflog-group 6343"));
+	assert_int_equal(
+	    rig_shell("grep -c '^rule 4 36 ' '%s'/agent.state | grep -qx 2", rig.dir), 0);
+	/* Taken out by others, it is put back. */
+	rig_shell("iptables-legacy -w 5 -D FORWARD 2");
+	assert_true(rig_wait(&rig, 36, HOLD_IN_KERNEL, 10000, NULL));
+	assert_int_equal(rig_rules(), 2);
+	kill(rig.rules, SIGKILL);
+	(void)rig_end(&rig);
+	assert_int_equal(rig_rules(), 2);
+	assert_true(rig_start(&rig));
+	assert_int_equal(rig_rules(), 0);
+	assert_true(listed("-A FORWARD -s 10.1.0.2/32 -i swp+ -j NFLOG"));
+	order.capture = 37;
+	rig_put(&rig, &order, 60000);
+	assert_true(rig_wait(&rig, 37, HOLD_IN_KERNEL, 10000, NULL));
+	rig_send(&rig, (struct wire_msg){.type = WIRE_DROP, .drop = {.capture = 37}});
+	assert_true(rig_wait(&rig, 37, HOLD_ENDED, 10000, NULL));
+	assert_int_equal(rig_rules(), 0);
+	assert_int_equal(rig_shell("! grep -q '^rule' '%s'/agent.state", rig.dir), 0);
+}
+
+/* The analyser of one capture is in no other's filter, whichever came first. */
+static void
+test_analysers_of_others(void **state)
+{
+	struct order order = rig_order(38, "10.1.0.2", "198.51.100.9");
+	struct holding holding;
+
+	(void)state;
+	addr_parse("192.0.2.80", &order.analyser.addr);
+	rig_put(&rig, &order, 60000);
+	assert_true(rig_wait(&rig, 38, HOLD_IN_KERNEL, 10000, NULL));
+	order = rig_order(39, "192.0.2.80", "198.51.100.10");
+	rig_put(&rig, &order, 60000);
+	assert_true(rig_wait(&rig, 39, HOLD_FAILED, 10000, &holding));
+	assert_int_equal(holding.code, RESULT_NEVER_CAPTURE);
+	/* Nor by changing the analyser afterwards. */
+	order = rig_order(38, "10.1.0.2", "198.51.100.9");
+	addr_parse("198.51.100.9", &order.analyser.addr);
+	rig_put(&rig, &order, 60000);
+	assert_true(rig_wait(&rig, 38, HOLD_FAILED, 10000, &holding));
+	assert_int_equal(holding.code, RESULT_NEVER_CAPTURE);
+	assert_int_equal(rig_rules(), 0);
+}
+
 static void
 test_many_in_one_commit(void **state)
 {
@@ -369,7 +501,10 @@ main(void)
 	    TEST(test_ipv6), TEST(test_lease_and_renewal), TEST(test_own_end), TEST(test_main_dies),
 	    TEST(test_mirror_dies), TEST(test_rules_dies), TEST(test_stop), TEST(test_sigterm),
 	    TEST(test_put_back), TEST(test_release), TEST(test_refusals), TEST(test_lock_held),
-	    TEST(test_many_in_one_commit), TEST(test_privileges)};
+	    TEST(test_lock_of_another_file), TEST(test_rewritten), TEST(test_sleeps),
+	    cmocka_unit_test_setup_teardown(
+		test_without_comments, setup_untagged, teardown_untagged),
+	    TEST(test_analysers_of_others), TEST(test_many_in_one_commit), TEST(test_privileges)};
 	int failed = cmocka_run_group_tests_name("lab_rules", tests, NULL, NULL);
 	rig_done(&rig);
 	return failed;

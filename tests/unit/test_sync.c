@@ -232,6 +232,33 @@ test_removed_while_it_ran(void **state)
 	assert_int_equal(held_finish(&set), 1);
 }
 
+/* With something new in it the error says nothing about the removal beside it. */
+static void
+test_added_and_removed(void **state)
+{
+	struct held *old = placed(1);
+
+	(void)state;
+	assert_false(verdict(true, ""));
+	leave(old);
+	struct held *new = placed(2);
+	assert_true(verdict(false, "no"));
+	assert_int_equal(old->hold, HOLD_REMOVING);
+	assert_false(hw.blocked);
+	new->placed = false;
+	new->in_kernel = 0;
+	/* Now it does; what left while this one ran has not been tried yet. */
+	struct held *third = placed(3);
+	third->synced = third->in_hw = true;
+	struct instant at;
+	assert_true(sync_due(&hw, &set, &at));
+	sync_begin(&hw, &set, now);
+	leave(third);
+	assert_false(sync_end(&hw, &set, now, false, "no"));
+	assert_int_equal(old->hold, HOLD_STUCK);
+	assert_int_equal(third->hold, HOLD_REMOVING);
+}
+
 static void
 test_orphans(void **state)
 {
@@ -271,6 +298,6 @@ main(void)
 	const struct CMUnitTest tests[] = {TEST(test_good), TEST(test_not_in_this_sync),
 	    TEST(test_what_was_added_goes), TEST(test_removal_sticks),
 	    TEST(test_operator_says_go_on), TEST(test_floor), TEST(test_removed_while_it_ran),
-	    TEST(test_orphans), TEST(test_without_hardware)};
+	    TEST(test_added_and_removed), TEST(test_orphans), TEST(test_without_hardware)};
 	return cmocka_run_group_tests_name("sync", tests, NULL, NULL);
 }
