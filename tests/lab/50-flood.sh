@@ -55,6 +55,9 @@ END
 fabric_start /run/fs/controller.log ctl "$build/finderscope-controller" -c /run/fs/controller.conf
 controller=$started
 fabric_start /run/fs/agent.log sw "$build/finderscope-agent" -c /run/fs/leaf1.conf
+# What the exporter says, for a replay afterwards.
+fabric_start /run/fs/tcpdump.log ctl tcpdump -q -n -U -s 0 -i eth0 -w /run/fs/day.pcap udp port 6343
+recorder=$started
 fabric_exporter swp1 1
 connected() { ctl agents | grep leaf1 | grep -q connected; }
 tap "controller and agent are up" fabric_wait 40 connected || { fabric_logs; exit 1; }
@@ -84,7 +87,8 @@ tap "it stays under the limit" under
 
 # Nobody is there to decide: the switch protects itself.
 kill -KILL "$controller"
-wait "$controller" 2>/dev/null
+kill "$recorder"
+wait "$controller" "$recorder" 2>/dev/null
 for i in 2 3 4 5 6; do
 	fabric_start /run/fs/ping.log host ping -q -f -I 10.1.0.$i -s 1400 198.51.100.9
 	loud="$loud $started"
@@ -95,4 +99,14 @@ echo "# after $(((${EPOCHREALTIME/./} - since) / 1000)) ms"
 tap "the analyser is left alone" fabric_wait 5 under
 # shellcheck disable=SC2086 # several
 kill $quiet $loud
+
+# The same day again, from the recording: the same five, each decision what explain says of it, twice the same.
+replay() { "$build/finderscope-controller" replay -c /run/fs/controller.conf "$@" /run/fs/day.pcap; }
+replay --check >/run/fs/first.json 2>/run/fs/replay.log
+tap "a replay of the recording decides as explain says" test $? -eq 0 || fabric_logs
+tap "it captures the same five" test "$(grep '"to":"requested"' /run/fs/first.json | grep -o '"filter":"[^"]*"' |
+    sort -u | grep -c 'host 10.1.0.[2-6] and host 198.51.100.9')" -eq 5
+replay >/run/fs/second.json 2>&1
+tap "twice the same, byte for byte" cmp /run/fs/first.json /run/fs/second.json
+echo "# $(replay --summary 2>/dev/null)"
 tap_done
