@@ -564,6 +564,15 @@ a_remote_with_many_becomes_one_capture(void **unused)
 	decide_stop(rig->d, c->id, RESULT_END_OPERATOR, "x", rig->now);
 	decider_obey(rig, HOLD_MIRRORING);
 	assert_int_equal(knock(rig, 150, REMOTE, true).code, RESULT_COOL_DOWN);
+	/* A restart changes nothing about that. */
+	decider_restart(rig);
+	for (unsigned i = 0; i < DECIDER_SWITCHES; i++)
+		decider_connect(rig, i);
+	for (unsigned i = 151; i < 160; i++)
+		knock(rig, i, REMOTE, true);
+	v = knock(rig, 160, REMOTE, true);
+	assert_int_equal(v.wide, VERDICT_REMOTE);
+	assert_int_equal(v.code, RESULT_COOL_DOWN);
 	done(rig);
 }
 
