@@ -267,7 +267,7 @@ feed_row(const struct engine *engine, const struct feeds_info *info, struct ctl_
 				 : "good");
 	snprintf(row->text, sizeof row->text, "%s", info->last_error);
 	if (info->version > 0)
-		snprintf(row->revision, sizeof row->revision, "version %u", info->version);
+		snprintf(row->revision, sizeof row->revision, "%u", info->version);
 	for (size_t i = 0; i < engine->settings->feeds.feed_count; i++)
 		if (strcmp(engine->settings->feeds.feeds[i].name, info->name) == 0)
 			row->interval_ms =
