@@ -1,0 +1,56 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Every fuzz target for some seconds, from its seeds: `make fuzz-run` gives each a minute or hours. About 20 seconds for
+# all of them together, and as much for clang to build what changed.
+#   tests/lab/92-fuzz-short.sh BUILD_DIR
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+build=${1:-build}
+command -v clang >/dev/null || { echo "1..0 # SKIP clang is not here"; exit 0; }
+out=$(mktemp -d "${TMPDIR:-/tmp}/finderscope-fuzz.XXXXXX") || exit 1
+trap 'rm -rf "$out"' EXIT
+
+# Without what a `make check` round this script has put into the environment for its own build.
+if ! env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u SAN -u CFLAGS make -s TOP="$build" fuzz >"$out/make.log" 2>&1; then
+	if grep -qE 'cannot find .*clang_rt|libclang_rt.*(No such|not found)' "$out/make.log"; then
+		echo "1..0 # SKIP clang has no sanitizer runtime here"
+		exit 0
+	fi
+	echo "not ok 1 - fuzz targets build"
+	tail -n 30 "$out/make.log" | sed 's/^/# /'
+	exit 1
+fi
+targets=(tests/fuzz/fuzz_*.c)
+# Two at a time.
+seconds=$((40 / ${#targets[@]}))
+[ $seconds -ge 2 ] || seconds=2
+pending=() number=0 failed=0
+collect()
+{
+	local name=${pending[0]} said
+	pending=("${pending[@]:1}")
+	wait "$(cat "$out/$name.pid")"
+	local status=$?
+	number=$((number + 1))
+	said=$(grep "fuzz_$name:" "$out/$name.log")
+	if [ $status -eq 0 ]; then
+		echo "ok $number - ${said#ok   }"
+	else
+		failed=$((failed + 1))
+		echo "not ok $number - fuzz_$name"
+		sed 's/^/# /' "$out/$name.log" | tail -n 60
+	fi
+}
+for target in "${targets[@]}"; do
+	name=${target##*/fuzz_}
+	name=${name%.c}
+	tests/fuzz/run "$build/fuzzing" "$seconds" "=$name" >"$out/$name.log" 2>&1 &
+	echo $! >"$out/$name.pid"
+	pending+=("$name")
+	[ ${#pending[@]} -lt 2 ] || collect
+done
+while [ ${#pending[@]} -gt 0 ]; do
+	collect
+done
+echo "1..$number"
+[ $failed -eq 0 ]
