@@ -9,6 +9,7 @@
 # make check-system   the packages under a real systemd, in a container (root; some four minutes)
 # make install    into $(DESTDIR)$(prefix)
 # make deb        Debian packages in build/deb
+# make deb-cross  the same for arm64 and armhf (root; a minute of set-up)
 #
 # SAN=1 builds the same under AddressSanitizer and UBSan in build/san; WERROR=1 makes warnings errors.
 
@@ -23,6 +24,7 @@ TEST_DATA ?= ../shared/data
 NPROC     := $(shell nproc 2>/dev/null || echo 2)
 FUZZ_SECONDS ?= 60
 
+PKG_CONFIG ?= pkg-config
 CFLAGS   ?= -O2 -g
 CPPFLAGS ?=
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wcast-qual -Wformat=2 \
@@ -31,7 +33,7 @@ comma    := ,
 SANFLAGS := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
 HARDEN   := -fstack-protector-strong $(if $(SAN),,-D_FORTIFY_SOURCE=2) -fPIE
 # pkg-config may not be there yet when this file is read (make deps installs it): asked once, at first use.
-PC_CFLAGS = $(eval PC_CFLAGS := $$(shell pkg-config --cflags libnl-route-3.0 libnl-nf-3.0 libsystemd \
+PC_CFLAGS = $(eval PC_CFLAGS := $$(shell $(PKG_CONFIG) --cflags libnl-route-3.0 libnl-nf-3.0 libsystemd \
             liburcu-qsbr libprotobuf-c libsodium))$(PC_CFLAGS)
 ALL_CPPFLAGS = -D_GNU_SOURCE -DFINDERSCOPE_VERSION='"$(VERSION)"' -I. -isystem $(BUILD)/gen $(PC_CFLAGS) $(CPPFLAGS)
 ALL_CFLAGS = -std=c17 $(CFLAGS) $(WARN) $(SANFLAGS) $(HARDEN) $(call room_cflags,$<)
@@ -74,7 +76,7 @@ LAB_TOOLS  := $(patsubst tests/lab/%.c,$(BUILD)/tests/%,$(wildcard tests/lab/too
 BENCHES    := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(SRC_BENCH))
 FUZZERS    := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(SRC_FUZZ))
 
-.PHONY: all deps demo check check-run check-system tests bench fuzz fuzz-run install deb clean
+.PHONY: all deps demo check check-run check-system tests bench fuzz fuzz-run install deb deb-cross clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -183,6 +185,11 @@ install: all
 # build/deb/*.deb. packaging/make-deb build twice: built twice and compared.
 deb:
 	@packaging/make-deb $(TOP)
+
+# The same for other machines, built in a Debian tree of its own.
+CROSS ?= arm64 armhf
+deb-cross:
+	@packaging/make-deb-cross $(TOP) $(CROSS)
 
 clean:
 	rm -rf $(TOP)
