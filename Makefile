@@ -35,7 +35,8 @@ HARDEN   := -fstack-protector-strong $(if $(SAN),,-D_FORTIFY_SOURCE=2) -fPIE
 # pkg-config may not be there yet when this file is read (make deps installs it): asked once, at first use.
 PC_CFLAGS = $(eval PC_CFLAGS := $$(shell $(PKG_CONFIG) --cflags libnl-route-3.0 libnl-nf-3.0 libsystemd \
             liburcu-qsbr libprotobuf-c libsodium))$(PC_CFLAGS)
-ALL_CPPFLAGS = -D_GNU_SOURCE -DFINDERSCOPE_VERSION='"$(VERSION)"' -I. -isystem $(BUILD)/gen $(PC_CFLAGS) $(CPPFLAGS)
+# Kernel headers before 6.2 say typeof, which C17 does not know.
+ALL_CPPFLAGS = -D_GNU_SOURCE -Dtypeof=__typeof__ -DFINDERSCOPE_VERSION='"$(VERSION)"' -I. -isystem $(BUILD)/gen $(PC_CFLAGS) $(CPPFLAGS)
 ALL_CFLAGS = -std=c17 $(CFLAGS) $(WARN) $(SANFLAGS) $(HARDEN) $(call room_cflags,$<)
 ALL_LDFLAGS = $(LDFLAGS) $(SANFLAGS) -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 
