@@ -176,8 +176,12 @@ counters_add_up(void **state)
 	assert_true(h->total.packets == 18 && h->total.bytes == 1800);
 	held_count(h, FILTER_RULES_MAX, (struct entry_counters){99, 99});
 	assert_true(h->total.packets == 18);
+	/* Fewer packets, and larger ones. */
+	held_count(h, 1, (struct entry_counters){0, 0});
+	held_count(h, 0, (struct entry_counters){1, 1500});
+	assert_true(h->total.packets == 19 && h->total.bytes == 3300);
 	struct holding r = held_report(h, at(0));
-	assert_true(r.packets == 18 && r.bytes == 1800 && r.held_ms == 0);
+	assert_true(r.packets == 19 && r.bytes == 3300 && r.held_ms == 0);
 	h->committed = at(0);
 	r = held_report(h, at(1500));
 	assert_int_equal(r.held_ms, 1500);
