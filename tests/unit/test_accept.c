@@ -232,6 +232,12 @@ what_hardware_can_send(void **state)
 	struct order third = order_of(4, "10.1.0.5", "198.51.100.9");
 	addr_parse("192.0.2.76", &third.analyser.addr);
 	assert_int_equal(judge(third), RESULT_LIMIT_DESTINATIONS);
+	/* The same analyser from another source is another pair. */
+	struct addr other;
+	addr_parse("10.255.0.2", &other);
+	struct order same = order_of(5, "10.1.0.6", "198.51.100.9");
+	assert_int_equal(
+	    accept_order(&facts, &set, NULL, &same, &other, text), RESULT_LIMIT_DESTINATIONS);
 	/* What is on its way out has its pair as long as the hardware has it. */
 	held->wanted = false;
 	held->in_hw = true;

@@ -141,6 +141,13 @@ names_what_differs(void **state)
 	differs("iptables-legacy -D INPUT 1 && iptables-legacy -A OUTPUT -m comment --comment "
 		"'finderscope: not quite' -j ACCEPT",
 	    "changed:");
+	/* The last of one chain becomes the first of the next: the same rules in the same order. */
+	assert_int_equal(rig_shell("iptables-legacy -F && iptables-legacy -A FORWARD -s "
+				   "203.0.113.9 -j ACCEPT"),
+	    0);
+	differs(
+	    "iptables-legacy -D FORWARD 1 && iptables-legacy -A OUTPUT -s 203.0.113.9 -j ACCEPT",
+	    "changed:");
 }
 
 static void
