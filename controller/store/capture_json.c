@@ -169,6 +169,8 @@ write_sighting(const struct sighting *s, const struct walltime *at)
 	put_number(object, "tunnel", s->tunnel);
 	put_number(object, "vlan", s->vlan);
 	put_number(object, "vni", s->vni);
+	put_number(object, "merged", s->merged);
+	put_number(object, "merged_bytes", s->merged_bytes);
 	put_number(object, "feed_version", s->feed_version);
 	json_object_set_new_nocheck(object, "entries", write_entries(s));
 	put_number(object, "header_protocol", s->header_protocol);
@@ -457,6 +459,8 @@ read_sighting(struct reader *reader, const json_t *object, struct sighting *s)
 	s->tunnel = (uint8_t)get_number(reader, object, "tunnel", UINT8_MAX);
 	s->vlan = (uint16_t)get_number(reader, object, "vlan", UINT16_MAX);
 	s->vni = (uint32_t)get_number(reader, object, "vni", UINT32_MAX);
+	s->merged = (uint32_t)get_number(reader, object, "merged", UINT32_MAX);
+	s->merged_bytes = get_number(reader, object, "merged_bytes", UINT64_MAX);
 	s->feed_version = (uint32_t)get_number(reader, object, "feed_version", UINT32_MAX);
 	read_entries(reader, json_object_get(object, "entries"), s);
 	s->header_protocol = (uint8_t)get_number(reader, object, "header_protocol", UINT8_MAX);

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <jansson.h>
-#include <math.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -242,12 +241,11 @@ put_sample(json_t *object, const struct sighting *s)
 	put_some(object, "out_port", s->output);
 	put_number(object, "sampling_rate", s->sampling_rate);
 	put_number(object, "frame_length", s->frame_length);
+	put_some(object, "merged", s->merged);
 }
 
-/*
- * What a number says that was reckoned from n samples: 95 of 100 times it is within 196/√n percent
- * ("sFlow sampling theory": the error of n samples). From the rules' counters it is no estimate.
- */
+/* Beside what was reckoned from samples stands from how many, and how wrong it may be; from the
+ * rules' counters it is no estimate. */
 static void
 put_estimate(json_t *object, const struct decide_event *event)
 {
@@ -256,13 +254,37 @@ put_estimate(json_t *object, const struct decide_event *event)
 
 	if (v != NULL && v->est_samples > 0) {
 		put_number(object, "estimated_bps", v->est_bps);
+		put_number(object, "estimated_packets", v->est_packets);
 		put_number(object, "estimate_samples", v->est_samples);
-		put_number(object, "estimate_error_percent",
-		    (uint64_t)lround(196.0 / sqrt(v->est_samples)));
+		put_number(object, "estimate_error_percent", v->est_error);
 	} else if (c != NULL && c->est_bps > 0) {
 		put_number(object, "estimated_bps", c->est_bps);
 		put_text(object, "estimate_from", c->packets > 0 ? "counters" : "samples");
 	}
+}
+
+/* What a wider capture, or the word of a scanner, is about; what has to go for it. */
+static void
+put_wide(json_t *object, const struct decide_event *event)
+{
+	const struct verdict *v = event->verdict;
+	enum verdict_wide wide = event->capture != NULL ? event->capture->wide
+				 : v != NULL            ? v->wide
+							: VERDICT_PAIR;
+	json_t *evicts;
+
+	if (wide != VERDICT_PAIR)
+		put_text(object, "wide", wide == VERDICT_REMOTE ? "remote" : "prefix");
+	if (v == NULL)
+		return;
+	if (wide != VERDICT_PAIR)
+		put_some(object, "peers", v->peers);
+	if (v->evict_count == 0)
+		return;
+	evicts = json_array();
+	for (unsigned i = 0; i < v->evict_count && i < VERDICT_EVICTS_MAX; i++)
+		(void)json_array_append_new(evicts, json_integer((json_int_t)v->evicts[i]));
+	(void)json_object_set_new(object, "evicts", evicts);
 }
 
 static const char *
@@ -295,7 +317,8 @@ put_capture(json_t *object, const struct decide_event *event)
 	const struct decide_capture *c = event->capture;
 
 	put_number(object, "capture", c->id);
-	put_text(object, "from", event->from != 0 ? life_name(event->from) : "");
+	if (event->from != 0 && event->from != event->to)
+		put_text(object, "from", life_name(event->from));
 	put_text(object, "to", life_name(event->to));
 }
 
@@ -437,6 +460,7 @@ make(const struct decide_event *event, const struct event_json_context *context)
 		put_sample(object, event->sighting);
 	}
 	put_estimate(object, event);
+	put_wide(object, event);
 	put_switches(object, event, context);
 	put_text(object, "who", event->who);
 	put_text(object, "name", event->name);

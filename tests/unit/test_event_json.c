@@ -259,6 +259,7 @@ a_refusal_with_its_steps(void **state)
 	s.vni = 5001;
 	s.from = addr("192.0.2.1");
 	s.sub_agent = 4;
+	s.merged = 3;
 	s.output = 9;
 	s.entry_count = 3;
 	s.entries[1] = (struct sighting_entry){prefix_make(&s.remote, 32), 8443, 1, 3};
@@ -268,6 +269,12 @@ a_refusal_with_its_steps(void **state)
 	(void)verdict_step(&v, "budget", RESULT_LIMIT_BANDWIDTH, "900 of 1000 kbit/s, 1214 more");
 	v.est_bps = 1214400;
 	v.est_samples = 4;
+	v.est_packets = 40000;
+	v.est_error = 98;
+	v.wide = VERDICT_REMOTE;
+	v.peers = 31;
+	v.evicts[0] = 11;
+	v.evict_count = 1;
 	v.rules = 2;
 	v.holder_count = 2;
 	v.holders[1] = 2;

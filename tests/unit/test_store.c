@@ -181,6 +181,9 @@ fill_sighting(struct sighting *s, struct instant now)
 	s->has_ports = s->outbound = true;
 	s->vlan = 20;
 	s->vni = 5001;
+	s->merged = 4;
+	s->merged_bytes = 60000000;
+	s->icmp_code = 3;
 	s->feed_version = 12;
 	s->entry_count = 1;
 	s->entries[0].prefix = prefix_make(&s->remote, 24);
