@@ -62,9 +62,13 @@ each_state_when_it_was_seen(void **unused)
 		assert_int_equal(state(rig, id), lives[i]);
 		assert_int_equal(decider_event(rig, "capture")->to, lives[i]);
 	}
-	/* A report that is late takes nothing back. */
+	/* A report that is late takes nothing back, and is no illegal step. */
 	decider_say(rig, 2, id, HOLD_IN_KERNEL, 0, "");
 	assert_int_equal(state(rig, id), LIFE_MIRRORING);
+	struct decide_stats stats;
+
+	decide_stats(rig->d, rig->now, &stats);
+	assert_int_equal(stats.illegal_steps, 0);
 	done(rig);
 }
 
@@ -379,6 +383,12 @@ sessions_are_used_again_and_never_twice(void **unused)
 		}
 		assert_int_equal(decider_see(rig, LOCAL, remote, 2).code, RESULT_OK);
 	}
+	struct decide_stats stats;
+
+	/* Each got one: ids of those that ended were used again. */
+	decide_stats(rig->d, rig->now, &stats);
+	assert_int_equal(stats.opened, 1200);
+	assert_int_equal(stats.live, 900);
 	while ((c = decide_next(rig->d, false, last)) != NULL) {
 		assert_false(used[c->analyser.session]);
 		used[c->analyser.session] = true;

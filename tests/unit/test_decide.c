@@ -87,6 +87,10 @@ a_reload_keeps_what_stays(void **unused)
 	struct order o[2];
 
 	(void)unused;
+	struct sighting in = decider_sighting(rig, "10.3.0.9", REMOTE, 3);
+
+	in.outbound = false;
+	decider_decide(rig, &in);
 	decide_hosts(rig->d, 5, &host, 1, false, rig->now);
 	assert_int_equal(decider_see(rig, LOCAL, REMOTE, 2).code, RESULT_OK);
 	decider_obey(rig, HOLD_MIRRORING);
@@ -102,6 +106,8 @@ a_reload_keeps_what_stays(void **unused)
 	assert_int_equal(decide_switch_rules(rig->d, 2), 0);
 	/* Attached hosts moved along, and so did the ports and being connected. */
 	assert_int_equal(decider_see(rig, "10.2.0.9", REMOTE, 6).holders[0], 4);
+	/* And who saw a conversation: leaf3 saw it come in, which is 2 now. */
+	assert_int_equal(decider_see(rig, "10.3.0.9", REMOTE, 6).holders[1], 2);
 	done(rig);
 }
 

@@ -375,6 +375,7 @@ a_host_that_flaps_moves_it_seldom(void **unused)
 	(void)unused;
 	attach(rig, 3, LOCAL, "", 0);
 	decider_see(rig, LOCAL, REMOTE, 6);
+	decider_pass(rig, 15 * CLK_S);
 	for (int i = 0; i < 100; i++) {
 		attach(rig, i % 2 ? 3 : 4, LOCAL, "", 0);
 		detach(rig, i % 2 ? 4 : 3, LOCAL);
@@ -382,7 +383,7 @@ a_host_that_flaps_moves_it_seldom(void **unused)
 		decide_tick(rig->d, rig->now);
 	}
 	decide_stats(rig->d, rig->now, &stats);
-	assert_true(stats.moved <= 6);
+	assert_in_range(stats.moved, 2, 6);
 	done(rig);
 }
 
