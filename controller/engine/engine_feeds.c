@@ -37,11 +37,13 @@ feed_event(struct engine *engine, const struct feeds_event *e, struct instant no
 	snprintf(count, sizeof count, "%zu", e->entries4 + e->entries6);
 	switch (e->kind) {
 	case FEEDS_LOADED:
-		log_info("feed %s: version %u, %zu entries (%zu new, %zu gone)%s", e->feed,
+		log_info("feed %s: version %u, %zu entries (%zu new, %zu gone)%s%s%s", e->feed,
 		    e->version, e->entries4 + e->entries6, e->added, e->removed,
-		    e->from_cache ? ", the last good copy" : "");
+		    e->from_cache ? ", the last good copy" : "", e->text[0] != '\0' ? ": " : "",
+		    e->text);
 		engine_tell(engine, "feed", "feed", e->feed, "state", "loaded", "entries", count,
-		    "from", e->from_cache ? "last good copy" : "source", (char *)NULL);
+		    "from", e->from_cache ? "last good copy" : "source",
+		    e->text[0] != '\0' ? "text" : NULL, e->text, (char *)NULL);
 		return;
 	case FEEDS_UNCHANGED:
 		return;

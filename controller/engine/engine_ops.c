@@ -100,6 +100,29 @@ count_feeds(struct engine *engine, struct ctl_status *s)
 }
 
 static void
+feed_counters(struct engine *engine, struct serve_reply *reply)
+{
+	size_t count = feeds_info(engine->feeds, NULL, 0);
+	struct feeds_info *infos = calloc(count + 1, sizeof *infos), sum = {.loads = 0};
+
+	if (infos == NULL)
+		return;
+	count = feeds_info(engine->feeds, infos, count);
+	for (size_t i = 0; i < count; i++) {
+		sum.loads += infos[i].loads;
+		sum.unchanged += infos[i].unchanged;
+		sum.refusals += infos[i].refusals;
+		sum.errors += infos[i].errors;
+	}
+	(void)serve_counter(reply, "feed_loads", sum.loads);
+	(void)serve_counter(reply, "feed_unchanged", sum.unchanged);
+	(void)serve_counter(reply, "feed_refusals", sum.refusals);
+	(void)serve_counter(reply, "feed_errors", sum.errors);
+	(void)serve_counter(reply, "feed_events_lost", engine->events_lost_feeds);
+	free(infos);
+}
+
+static void
 take_counter(void *user, const char *name, const char *help, uint64_t value)
 {
 	(void)help;
@@ -152,10 +175,10 @@ all_counters(struct engine *engine, const struct receiver_stats *r, const struct
 	    {"store_pending", store.pending},
 	    {"store_failures", store.failures},
 	    {"store_degraded", store.degraded},
-	    {"feed_events_lost", engine->events_lost_feeds},
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
 		(void)serve_counter(reply, rows[i].name, rows[i].value);
+	feed_counters(engine, reply);
 }
 
 static uint64_t

@@ -37,6 +37,7 @@ control = 127.0.0.1:6344
 key = /run/fs/controller.key
 socket = /run/fs/controller.sock
 state = /run/fs/state
+events = /run/fs/events.json
 feed "web" {
 	url = "http://127.0.0.1:8080/list.txt"
 	floor = 1s
@@ -93,6 +94,9 @@ ctl feed web refresh >/dev/null
 tap "a list that shrank is refused, and said so in one line" \
     fabric_wait 20 says 'refused: the list shrank from 100 to 7' ctl feeds
 tap_says "the list before stays in force" '^web .*line 99 of version 1' lookup 11.22.33.99
+counter() { ctl --json status | grep -oE "\"$1\": *[0-9]+" | grep -oE '[0-9]+$'; }
+tap "and counted" [ "$(counter feed_refusals)" -eq 1 ]
+tap "and an event with the reason" fabric_wait 10 grep -qE '"state": ?"refused".*shrank|shrank.*"state": ?"refused"' /run/fs/events.json
 printf '<!doctype html><p>11.22.33.1</p>' >/run/fs/www/list.txt
 ctl feed web refresh >/dev/null
 tap "a page instead of a list is told" fabric_wait 20 says 'HTML' ctl feed web
