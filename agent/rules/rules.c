@@ -215,6 +215,7 @@ go_on(struct rules *r)
 		log_notice("an operator says go on: new captures are taken again");
 	r->commit.stopped = false;
 	sync_unblock(&r->sync);
+	r->pending = true; /* what was lost meanwhile is put back */
 	r->status.text[0] = '\0';
 	r->status_dirty = true;
 }

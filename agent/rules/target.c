@@ -228,7 +228,7 @@ struct cached {
 
 struct target_cache {
 	struct cached items[CACHE_MAX];
-	unsigned n;
+	unsigned n, next; /* next: where the next one goes */
 };
 
 int
@@ -264,19 +264,19 @@ target_erspan(struct target_cache *cache, unsigned family, const struct addr *so
 			return 0;
 		}
 	}
-	if (cache->n == CACHE_MAX) {
-		snprintf(error, TARGET_ERROR_MAX, "more than %d ERSPAN targets in use", CACHE_MAX);
-		return -ENOSPC;
-	}
-	struct cached *c = &cache->items[cache->n];
-	*c = (struct cached){family, *source, *destination, ttl, {.size = 0}};
+	struct cached one = {family, *source, *destination, ttl, {.size = 0}};
 	snprintf(ttl_text, sizeof ttl_text, "%u", ttl);
 	const char *options[] = {"--src-ip", addr_format(source, src), "--dst-ip",
 	    addr_format(destination, dst), "--ttl", ttl_text};
-	int r = target_ask(family, "ERSPAN", options, 6, &c->target, error);
+	int r = target_ask(family, "ERSPAN", options, 6, &one.target, error);
 	if (r < 0)
 		return r;
-	cache->n++;
+	/* Full: the oldest makes room. Ways and analysers of months ago are asked for no more. */
+	struct cached *c = &cache->items[cache->next];
+	*c = one;
+	cache->next = (cache->next + 1) % CACHE_MAX;
+	if (cache->n < CACHE_MAX)
+		cache->n++;
 	*ret_target = &c->target;
 	return 0;
 }

@@ -41,8 +41,7 @@ struct target_cache;
 int target_cache_new(struct target_cache **ret_cache);
 void target_cache_free(struct target_cache **cache);
 
-/* ERSPAN's bytes, from the cache or asked; errors as target_ask, and -ENOSPC when the cache is
- * full. */
+/* ERSPAN's bytes, from the cache or asked; errors as target_ask. Good until the next call. */
 int target_erspan(struct target_cache *cache, unsigned family, const struct addr *source,
     const struct addr *destination, uint8_t ttl, const struct entry_target **ret_target,
     char error[TARGET_ERROR_MAX]);
