@@ -145,7 +145,7 @@ check-system: deps
 	@tests/fresh/system $(TOP)
 
 bench: deps
-	@$(MAKE) --no-print-directory -j$(NPROC) all $(BENCHES)
+	@$(MAKE) --no-print-directory -j$(NPROC) all $(BENCHES) $(LAB_TOOLS)
 	@TEST_DATA=$(TEST_DATA) tests/bench/run $(TOP)
 
 # Fuzz targets are built whole by clang, apart from everything else: libFuzzer wants its coverage in each object.

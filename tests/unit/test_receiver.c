@@ -6,9 +6,11 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <dirent.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -343,6 +345,58 @@ what_the_kernel_drops_is_told_by_socket(void **state)
 	slot_free(&slot);
 }
 
+/* How often the receiver's threads have gone to sleep so far. */
+static unsigned long
+sleeps(void)
+{
+	unsigned long sum = 0;
+	DIR *tasks = opendir("/proc/self/task");
+	assert_non_null(tasks);
+	for (struct dirent *task; (task = readdir(tasks)) != NULL;) {
+		char path[300], line[128];
+		bool ours = false;
+		unsigned long count;
+		snprintf(path, sizeof path, "/proc/self/task/%s/status", task->d_name);
+		FILE *file = fopen(path, "r");
+		while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+			ours = ours || strncmp(line, "Name:\treceive-", 14) == 0;
+			if (ours && sscanf(line, "voluntary_ctxt_switches: %lu", &count) == 1)
+				sum += count;
+		}
+		if (file != NULL)
+			fclose(file);
+	}
+	closedir(tasks);
+	return sum;
+}
+
+/* Gathering what comes in quick succession must end with it: no thread wakes for nothing. */
+static void
+threads_sleep_when_nothing_comes(void **state)
+{
+	(void)state;
+	static struct forge forge;
+	struct slot *slot = slot_of_test();
+	struct receiver_conf conf = {.threads = 2};
+	struct receiver *receiver = receiver_of_test(slot, &conf);
+	for (uint32_t i = 1; i <= 50; i++) {
+		forge_two(&forge, i % 2 ? "192.0.2.250" : "192.0.2.251", i);
+		send_to(receiver, &forge);
+	}
+	wait_datagrams(receiver, 50);
+	unsigned long before, after = 0;
+	int tries = 0;
+	do {
+		before = after;
+		poll(NULL, 0, 30);
+		after = sleeps();
+	} while (after != before && ++tries < DEADLINE_MS / 30);
+	assert_true(after > 0);
+	assert_int_equal(after, before);
+	receiver_free(&receiver);
+	slot_free(&slot);
+}
+
 static void
 an_address_in_use_is_said(void **state)
 {
@@ -467,6 +521,7 @@ main(void)
 	    cmocka_unit_test(a_flood_is_taken_together),
 	    cmocka_unit_test(sources_not_on_the_allow_list_are_refused),
 	    cmocka_unit_test(what_the_kernel_drops_is_told_by_socket),
+	    cmocka_unit_test(threads_sleep_when_nothing_comes),
 	    cmocka_unit_test(an_address_in_use_is_said),
 	    cmocka_unit_test(rubbish_is_counted_and_the_next_one_read),
 	    cmocka_unit_test(every_conversation_is_remembered),
