@@ -20,8 +20,11 @@ say_hello(const struct agent_hello *hello, struct ctl_agent *row)
 {
 	snprintf(row->version, sizeof row->version, "%s", hello->version);
 	snprintf(row->host, sizeof row->host, "%s", hello->name);
-	snprintf(row->system, sizeof row->system, "%.43s%s%.18s", hello->system,
-	    hello->asic[0] != '\0' ? ", " : "", hello->asic);
+	if (hello->asic[0] != '\0')
+		snprintf(
+		    row->system, sizeof row->system, "%.43s, %.18s", hello->system, hello->asic);
+	else
+		snprintf(row->system, sizeof row->system, "%s", hello->system);
 	snprintf(row->target, sizeof row->target, "%s", agent_msg_target_name(hello->target4));
 	snprintf(row->backend, sizeof row->backend, "%s", agent_msg_backend_name(hello->backend));
 	row->no_ipv6 = hello->target6 == AGENT_TARGET_NONE;
