@@ -588,6 +588,9 @@ capture_report(struct decide *d, struct brain_capture *c, struct decide_holder *
 {
 	if (h->gone)
 		return;
+	/* It had its rules and has none now: no way to the analyser, or somebody took them out. */
+	bool lost = h->told && h->said.hold >= HOLD_IN_KERNEL && h->said.hold <= HOLD_MIRRORING &&
+		    said->hold == HOLD_INSTALLING && said->rules == 0;
 	h->said = *said;
 	h->told = true;
 	count(d, c, now);
@@ -604,8 +607,11 @@ capture_report(struct decide *d, struct brain_capture *c, struct decide_holder *
 		refused(d, c, h, now);
 	else if (said->hold == HOLD_ENDED)
 		capture_lose(d, c, h, now);
-	else
+	else {
+		if (lost && life_is_live(c->pub.state) && c->pub.state > LIFE_INSTALLING)
+			capture_step(d, c, LIFE_LOSE, now);
 		advance(d, c, now);
+	}
 }
 
 void

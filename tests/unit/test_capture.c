@@ -72,6 +72,35 @@ each_state_when_it_was_seen(void **unused)
 	done(rig);
 }
 
+/* The switch took its rules out, for the analyser cannot be reached: nothing is mirrored. */
+static void
+a_switch_that_waits_for_a_way_mirrors_nothing(void **unused)
+{
+	struct decider *rig = make(NULL);
+	uint64_t id = open_one(rig);
+	struct holding waits = {.capture = id, .hold = HOLD_INSTALLING, .code = RESULT_NO_ROUTE};
+	struct decide_stats stats;
+
+	(void)unused;
+	decider_say(rig, 2, id, HOLD_MIRRORING, 0, "");
+	assert_int_equal(state(rig, id), LIFE_MIRRORING);
+	/* Made anew with its rules in place: no news. */
+	decider_say(rig, 2, id, HOLD_INSTALLING, 0, "");
+	assert_int_equal(state(rig, id), LIFE_MIRRORING);
+	decider_say(rig, 2, id, HOLD_MIRRORING, 0, "");
+	decide_report(rig->d, 2, &waits, 1, false, false, rig->now);
+	assert_int_equal(state(rig, id), LIFE_INSTALLING);
+	decide_report(rig->d, 2, &waits, 1, false, false, rig->now);
+	assert_int_equal(state(rig, id), LIFE_INSTALLING);
+	decider_say(rig, 2, id, HOLD_IN_KERNEL, 0, "");
+	assert_int_equal(state(rig, id), LIFE_IN_KERNEL);
+	decider_say(rig, 2, id, HOLD_MIRRORING, 0, "");
+	assert_int_equal(state(rig, id), LIFE_MIRRORING);
+	decide_stats(rig->d, rig->now, &stats);
+	assert_int_equal(stats.illegal_steps, 0);
+	done(rig);
+}
+
 static void
 all_switches_must_have_it(void **unused)
 {
@@ -502,6 +531,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(each_state_when_it_was_seen),
+	    cmocka_unit_test(a_switch_that_waits_for_a_way_mirrors_nothing),
 	    cmocka_unit_test(all_switches_must_have_it),
 	    cmocka_unit_test(its_own_ends),
 	    cmocka_unit_test(idle_begins_with_the_rule),
