@@ -173,6 +173,34 @@ setup(void **state)
 	return keys_init() < 0 || keys_init() < 0;
 }
 
+/* What keys_save wrote keys_load reads; nobody else may; and a key is never written over. */
+static void
+a_saved_key_is_the_same(void **state)
+{
+	char dir[] = "/tmp/test_keys.XXXXXX", file[64], error[512];
+	struct keys_pair pair, loaded, other;
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(keys_init(), 0);
+	assert_non_null(mkdtemp(dir));
+	snprintf(file, sizeof file, "%s/key", dir);
+	keys_generate(&pair);
+	keys_generate(&other);
+	assert_int_equal(keys_load(file, &loaded, error, sizeof error), -ENOENT);
+	assert_non_null(strstr(error, "genkey"));
+	assert_int_equal(keys_save(file, &pair, error, sizeof error), 0);
+	assert_int_equal(stat(file, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_int_equal(keys_save(file, &other, error, sizeof error), -EEXIST);
+	assert_non_null(strstr(error, "never written over"));
+	assert_int_equal(keys_load(file, &loaded, error, sizeof error), 0);
+	assert_memory_equal(&loaded, &pair, sizeof pair);
+	unlink(path);
+	assert_int_equal(keys_save("/nonexistent/key", &pair, error, sizeof error), -ENOENT);
+	rmdir(dir);
+}
+
 int
 main(void)
 {
@@ -184,6 +212,7 @@ main(void)
 	    cmocka_unit_test(refuses_other_text),
 	    cmocka_unit_test(fingerprints),
 	    cmocka_unit_test(loads_a_file_that_is_nobody_elses),
+	    cmocka_unit_test(a_saved_key_is_the_same),
 	};
 
 	return cmocka_run_group_tests_name("keys", tests, setup, NULL);
