@@ -369,18 +369,18 @@ add_key(struct keys *keys, const char *name)
 	return i;
 }
 
-/* The words of the JSON section's .Va lines. */
+/* The words of .Va lines, with or without .It. */
 static void
-manual_keys(const struct page *page, struct keys *keys)
+manual_keys(const struct page *page, unsigned from, unsigned to, struct keys *keys)
 {
-	unsigned from, to;
 	char line[LINE_MAX_BYTES], *rest, *word;
 
-	part_of(page, ".Sh JSON", &from, &to);
 	for (unsigned i = from; i < to; i++) {
-		if (!begins(page->line[i], ".Va "))
+		bool item = begins(page->line[i], ".It Va ");
+
+		if (!item && !begins(page->line[i], ".Va "))
 			continue;
-		snprintf(line, sizeof line, "%s", page->line[i] + 4);
+		snprintf(line, sizeof line, "%s", page->line[i] + (item ? 7 : 4));
 		rest = line;
 		while ((word = strsep(&rest, " ")))
 			if (strspn(word, "abcdefghijklmnopqrstuvwxyz_0123456789") == strlen(word))
@@ -448,12 +448,13 @@ json_keys_stand_in_the_manual(void **state)
 	static struct keys keys;
 	/* Without a controller there are no golden files of them: test_cmd_keys sees to these. */
 	static const char *const others[] = {"secret", "public", "fingerprint", "file"};
-	unsigned wrong = 0, promised;
+	unsigned wrong = 0, promised, from, to;
 	glob_t files;
 
 	(void)state;
 	read_page(CTL_PAGE, &page);
-	manual_keys(&page, &keys);
+	part_of(&page, ".Sh JSON", &from, &to);
+	manual_keys(&page, from, to, &keys);
 	promised = keys.count;
 	assert_int_equal(glob("tests/golden/ctl/*.json", 0, NULL, &files), 0);
 	for (size_t i = 0; i < files.gl_pathc; i++)
@@ -470,6 +471,24 @@ json_keys_stand_in_the_manual(void **state)
 	assert_int_equal(wrong, 0);
 }
 
+static void
+event_keys_stand_in_the_manual(void **state)
+{
+	static struct page page;
+	static struct keys keys;
+	unsigned wrong = 0;
+	glob_t files;
+
+	(void)state;
+	read_page("packaging/man/finderscope-events.5", &page);
+	manual_keys(&page, 0, page.count, &keys);
+	assert_int_equal(glob("tests/golden/events/*.json", 0, NULL, &files), 0);
+	for (size_t i = 0; i < files.gl_pathc; i++)
+		wrong += see_file(files.gl_pathv[i], &keys);
+	globfree(&files);
+	assert_int_equal(wrong, 0);
+}
+
 int
 main(void)
 {
@@ -478,6 +497,7 @@ main(void)
 	    cmocka_unit_test(words_stand_in_the_manual),
 	    cmocka_unit_test(codes_stand_in_the_manual),
 	    cmocka_unit_test(json_keys_stand_in_the_manual),
+	    cmocka_unit_test(event_keys_stand_in_the_manual),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
