@@ -247,6 +247,40 @@ released()
 	ip netns exec sw "$build/finderscope-agent" -c $conf --unrelease >>/run/fs/release.log 2>&1
 }
 
+# Rules that carry no tag are known by the state file; who cannot write them down does not put them there.
+untagged()
+{
+	stop "$controller" "$agent"
+	controller='' agent=''
+	cp $conf /run/fs/tagged.conf
+	echo 'rule_comments = "no"' >>$conf
+	up "no tags" || return
+	check "no tags: there are none" sh -c '! ip netns exec sw iptables-legacy -w 5 -S FORWARD | grep -q comment'
+	stop "$controller"
+	controller=
+	kill -KILL "$main" "$rules" "$mirror"
+	fabric_wait 5 dead "$rules"
+	check "no tags, all killed: the rules are there" is 6
+	local since
+	since=$(ms)
+	start_agent
+	gone "no tags, all killed: they go at the restart" "$since" 10000
+	check "no tags, all killed: a foreign rule is where it was" \
+	    [ "$(ip netns exec sw iptables-legacy -w 5 -S FORWARD)" = "$foreign" ]
+	stop "$agent"
+	mount -t tmpfs -o size=16k,nr_inodes=4,mode=755 tmpfs /run/fs/run
+	for name in 1 2 3 4 5; do : >/run/fs/run/$name; done 2>/dev/null
+	: >/run/fs/controller.log
+	start_controller
+	start_agent
+	check "no tags, disk full: a capture fails" fabric_wait 15 grep -q '^hold 7 ' /run/fs/controller.log
+	check "no tags, disk full: nothing is in the kernel" is 0
+	stop "$controller" "$agent"
+	controller='' agent=''
+	umount /run/fs/run
+	mv /run/fs/tagged.conf $conf
+}
+
 # A lease longer than any switch grants is cut, and costs nothing else.
 long_lease()
 {
@@ -303,6 +337,7 @@ wedged_controller
 cut_network
 full_disk
 released
+untagged
 long_lease
 ended
 stop "$controller" "$agent"
