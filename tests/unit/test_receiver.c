@@ -345,6 +345,56 @@ what_the_kernel_drops_is_told_by_socket(void **state)
 	slot_free(&slot);
 }
 
+/* From a socket of its own to listen address `number`, IPv4 or IPv6. */
+static void
+send_to_listen(
+    const struct receiver *receiver, const struct forge *forge, const char *text, size_t number)
+{
+	struct addr addr;
+	struct sockaddr_storage to;
+	assert_int_equal(addr_parse(text, &addr), 0);
+	socklen_t length = addr_to_sockaddr(&addr, receiver_port(receiver, number), &to);
+	int fd = socket(addr_af(&addr), SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	assert_true(fd >= 0);
+	assert_int_equal(sendto(fd, forge->bytes, forge->length, 0, (struct sockaddr *)&to, length),
+	    forge->length);
+	close(fd);
+}
+
+static void
+several_listen_addresses_of_both_families(void **state)
+{
+	(void)state;
+	static struct forge forge;
+	char error[RECEIVER_ERROR_MAX], text[ADDR_TEXT_MAX];
+	struct slot *slot = slot_of_test();
+	struct receiver_listen listens[3] = {{.port = 0}}; /* the last one: all addresses */
+	struct receiver_conf conf = {
+	    .threads = 2, .listens = listens, .listen_count = 3, .socket_buffer = 1 << 20};
+	struct receiver *receiver = NULL;
+	assert_int_equal(addr_parse("127.0.0.1", &listens[0].addr), 0);
+	assert_int_equal(addr_parse("::1", &listens[1].addr), 0);
+	if (receiver_new(&conf, slot, error, &receiver) < 0)
+		fail_msg("%s", error);
+	assert_int_equal(receiver_start(receiver), 0);
+	static const struct {
+		const char *to, *from;
+		size_t listen;
+	} ways[] = {{"127.0.0.1", "127.0.0.1", 0}, {"::1", "::1", 1}, {"127.0.0.1", "127.0.0.1", 2},
+	    {"::1", "::1", 2}};
+	struct taken taken = {0};
+	for (uint32_t i = 0; i < 4; i++) {
+		forge_two(&forge, "2001:db8::250", i + 1);
+		send_to_listen(receiver, &forge, ways[i].to, ways[i].listen);
+		wait_sightings(receiver, &taken, i + 1);
+		assert_string_equal(addr_format(&taken.last.from, text), ways[i].from);
+		assert_string_equal(addr_format(&taken.last.exporter, text), "2001:db8::250");
+	}
+	assert_int_equal(wait_datagrams(receiver, 4).exporters, 1); /* one thread saw them all */
+	receiver_free(&receiver);
+	slot_free(&slot);
+}
+
 /* How often the receiver's threads have gone to sleep so far. */
 static unsigned long
 sleeps(void)
@@ -521,6 +571,7 @@ main(void)
 	    cmocka_unit_test(a_flood_is_taken_together),
 	    cmocka_unit_test(sources_not_on_the_allow_list_are_refused),
 	    cmocka_unit_test(what_the_kernel_drops_is_told_by_socket),
+	    cmocka_unit_test(several_listen_addresses_of_both_families),
 	    cmocka_unit_test(threads_sleep_when_nothing_comes),
 	    cmocka_unit_test(an_address_in_use_is_said),
 	    cmocka_unit_test(rubbish_is_counted_and_the_next_one_read),
