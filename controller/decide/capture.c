@@ -589,8 +589,8 @@ capture_report(struct decide *d, struct brain_capture *c, struct decide_holder *
 	if (h->gone)
 		return;
 	/* It had its rules and has none now: no way to the analyser, or somebody took them out. */
-	bool lost = h->told && h->said.hold >= HOLD_IN_KERNEL && h->said.hold <= HOLD_MIRRORING &&
-		    said->hold == HOLD_INSTALLING && said->rules == 0;
+	bool lost =
+	    h->told && h->said.rules > 0 && said->hold == HOLD_INSTALLING && said->rules == 0;
 	h->said = *said;
 	h->told = true;
 	count(d, c, now);

@@ -41,6 +41,7 @@ struct hold_run {
 	uint64_t last_packets;
 	uint64_t last_copied, last_dropped, last_lost;
 	uint16_t last_code, last_switch_code;
+	uint8_t last_rules;
 	char last_text[ORDER_TEXT_MAX], last_switch_text[ORDER_TEXT_MAX];
 	bool verbose;
 };
@@ -148,10 +149,12 @@ on_report(void *user, size_t id, const struct agent_poll *poll)
 		const struct holding *holding = &poll->holdings[i];
 
 		if (holding->hold == run->last_hold && holding->packets == run->last_packets &&
-		    holding->code == run->last_code && strcmp(holding->text, run->last_text) == 0)
+		    holding->code == run->last_code && holding->rules == run->last_rules &&
+		    strcmp(holding->text, run->last_text) == 0)
 			continue;
 		run->last_hold = holding->hold;
 		run->last_code = holding->code;
+		run->last_rules = holding->rules;
 		memcpy(run->last_text, holding->text, sizeof holding->text);
 		run->last_packets = holding->packets;
 		printf("hold %d packets %llu rules %u code %u %s\n", (int)holding->hold,

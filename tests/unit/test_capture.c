@@ -92,6 +92,11 @@ a_switch_that_waits_for_a_way_mirrors_nothing(void **unused)
 	assert_int_equal(state(rig, id), LIFE_INSTALLING);
 	decide_report(rig->d, 2, &waits, 1, false, false, rig->now);
 	assert_int_equal(state(rig, id), LIFE_INSTALLING);
+	/* Told once while they are being taken out, and once when they are. */
+	decider_say(rig, 2, id, HOLD_MIRRORING, 0, "");
+	decider_say(rig, 2, id, HOLD_INSTALLING, RESULT_NO_ROUTE, "");
+	decide_report(rig->d, 2, &waits, 1, false, false, rig->now);
+	assert_int_equal(state(rig, id), LIFE_INSTALLING);
 	decider_say(rig, 2, id, HOLD_IN_KERNEL, 0, "");
 	assert_int_equal(state(rig, id), LIFE_IN_KERNEL);
 	decider_say(rig, 2, id, HOLD_MIRRORING, 0, "");
