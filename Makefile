@@ -9,7 +9,8 @@
 # make check-system   the packages under a real systemd, in a container (root; some four minutes)
 # make install    into $(DESTDIR)$(prefix)
 # make deb        Debian packages in build/deb
-# make deb-cross  the same for arm64 and armhf (root; a minute of set-up)
+# make deb-cross  the same for arm64 and armhf in build/deb-cross (root; a minute of set-up)
+# make deb-bundle the agent and what it needs in one tar, for switches without a package mirror (root)
 #
 # SAN=1 builds the same under AddressSanitizer and UBSan in build/san; WERROR=1 makes warnings errors.
 
@@ -77,7 +78,7 @@ LAB_TOOLS  := $(patsubst tests/lab/%.c,$(BUILD)/tests/%,$(wildcard tests/lab/too
 BENCHES    := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(SRC_BENCH))
 FUZZERS    := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(SRC_FUZZ))
 
-.PHONY: all deps demo check check-run check-system tests bench fuzz fuzz-run install deb deb-cross clean
+.PHONY: all deps demo check check-run check-system tests bench fuzz fuzz-run install deb deb-cross deb-bundle clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -191,6 +192,10 @@ deb:
 CROSS ?= arm64 armhf
 deb-cross:
 	@packaging/make-deb-cross $(TOP) $(CROSS)
+
+# The agent and what it needs in one tar, for switches without a package mirror.
+deb-bundle: deb
+	@packaging/make-bundle $(TOP)
 
 clean:
 	rm -rf $(TOP)
