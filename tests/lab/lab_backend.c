@@ -672,8 +672,21 @@ test_rolled_back_by_others(void **state)
 	drop(41);
 	assert_true(rig_wait(&rig, 41, HOLD_ENDED, LONG_MS, NULL));
 	assert_int_equal(hardware(), 0);
-	rig_shell("iptables-legacy-restore -w 5 <'%s/save'", rig.dir);
+	/* And into the hardware as well, before anybody looks. */
+	kill(rig.rules, SIGSTOP);
+	rig_shell("iptables-legacy-restore -w 5 <'%s/save'; printf 1 "
+		  "1<>'%s/switchd/ctrl/acl/stop_stats_sync'; printf 1 "
+		  "1<>'%s/switchd/ctrl/acl/resync'",
+	    rig.dir, cumulus, cumulus);
+	assert_int_equal(hardware(), 2);
+	tell("mode", "stick no");
+	kill(rig.rules, SIGCONT);
 	assert_true(rig_wait_rules(0, LONG_MS));
+	/* No capture accounts for them; they are not forgotten for that. */
+	for (int i = 0; i < 100 && !rig.status.stopped; i++)
+		rig_listen(&rig, 100);
+	assert_int_equal(rig.status.code, RESULT_STUCK);
+	tell("mode", "good");
 	assert_true(wait_hardware(0, LONG_MS));
 }
 
