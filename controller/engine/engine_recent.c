@@ -53,6 +53,13 @@ put_cover(json_t *object, const struct recent_cover *cover, struct instant now)
 	put_time(object, "complete_from", cover->complete, now);
 }
 
+/* One of several ports is kept: any may have been the entry's. */
+static uint16_t
+port_of(const struct recent_row *row)
+{
+	return row->several_ports ? 0 : row->remote_port;
+}
+
 static void
 put_entry(struct engine *engine, json_t *object, const struct recent_row *row)
 {
@@ -60,7 +67,7 @@ put_entry(struct engine *engine, json_t *object, const struct recent_row *row)
 	char prefix[PREFIX_TEXT_MAX];
 	size_t count;
 
-	(void)feeds_lookup(engine->feeds, &row->remote, row->remote_port, &match, 1, &count);
+	(void)feeds_lookup(engine->feeds, &row->remote, port_of(row), &match, 1, &count);
 	if (count == 0)
 		return;
 	(void)json_object_set_new(object, "feed", json_string(match.feed));
@@ -96,7 +103,7 @@ hold_against_lists(void *user, const struct recent_row *row)
 {
 	struct engine *engine = user;
 	struct engine_look_back *l = &engine->look_back;
-	bool listed = feeds_judge(engine->feeds, &row->remote, row->remote_port) == FEEDS_LISTED;
+	bool listed = feeds_judge(engine->feeds, &row->remote, port_of(row)) == FEEDS_LISTED;
 
 	l->looked_at++;
 	if (listed && row->unlisted && !row->told && l->told++ < EVENTS_MAX)
