@@ -131,9 +131,18 @@ tap_says "lookup: the very line" "list.*198.51.100.9.*line 1" ctl lookup 198.51.
 tap_says "explain: step by step" "capture $third is in kernel" ctl explain 10.1.0.2 198.51.100.9:443
 tap_says "explain of the harmless" "no feed lists" ctl explain 203.0.113.5 --with 10.1.0.2
 
-# A list that changes its mind: a reload with another allow-list, seen by status and lookup.
+# A list that changes its mind: what a sample opened is ended by an allow-list that comes with a reload.
+tap "stopped by hand" ctl capture stop "$third"
+fabric_exporter swp1 1
+fabric_start /run/fs/ping.log host ping -q -I 10.1.0.3 -i 0.05 198.51.100.9
+fourth() { ctl --json captures | field captures 0 by | grep -q blocklist; }
+tap "a sample opens a capture" fabric_wait 30 fourth
+fourth=$(ctl --json captures | field captures 0 id)
 write_conf 'allow = {198.51.100.9}'
 tap "reload" ctl reload
+tap "the capture it no longer supports is ended" fabric_wait 20 capture_is "$fourth" "ended"
+tap_says "and says why" "allow" ctl capture show "$fourth"
+tap "its rules are gone" fabric_wait 20 rules_are 0
 allowed() { ctl lookup 198.51.100.9 | grep -q allow; }
 tap "the allow-list is in force" fabric_wait 20 allowed
 tap_says "explain says so" "allow-listed" ctl explain 198.51.100.9 --with 10.1.0.2
@@ -141,10 +150,10 @@ tap_says "explain says so" "allow-listed" ctl explain 198.51.100.9 --with 10.1.0
 # Followed live.
 ip netns exec ctl timeout 60 "$build/finderscopectl" --socket /run/fs/controller.sock events --follow --count 3 >/run/fs/followed 2>&1 &
 follower=$!
-followed() { grep -q '"removing"' /run/fs/followed; }
+followed() { grep -q '"freeze"' /run/fs/followed; }
 fabric_wait 20 test -s /run/fs/followed
-ctl capture stop "$third" >/dev/null
-tap "a follower sees the end as it comes" fabric_wait 10 followed
+ctl freeze >/dev/null
+tap "a follower sees what happens as it happens" fabric_wait 10 followed
 kill $follower 2>/dev/null
 
 # Forgotten: its session is cut, and it waits again.
