@@ -223,16 +223,32 @@ rate(uint64_t bytes, int64_t ns)
 	return bytes > UINT64_MAX / 8000 ? UINT64_MAX : bytes * 8000 / (uint64_t)ms;
 }
 
+/* RESULT_OK, or the limit that the counters reached. */
+static enum result
+limit_of(const struct held *held)
+{
+	const struct order *o = &held->order;
+
+	if (o->max_packets && held->total.packets >= o->max_packets)
+		return RESULT_END_PACKETS;
+	if (o->max_bytes && held->total.bytes >= o->max_bytes)
+		return RESULT_END_BYTES;
+	return RESULT_OK;
+}
+
 static unsigned
 brake_one(struct held *held, uint64_t rule_bps)
 {
 	const struct order *o = &held->order;
+	enum result limit = limit_of(held);
+	bool again = held->enough;
 	char text[ORDER_TEXT_MAX];
 
-	if (o->max_packets && held->total.packets >= o->max_packets)
-		held_end(held, RESULT_END_PACKETS, "");
-	else if (o->max_bytes && held->total.bytes >= o->max_bytes)
-		held_end(held, RESULT_END_BYTES, "");
+	/* The copier stops by itself at the limit, exact to the packet; what the kernel has queued
+	 * for it gets until the next look. */
+	held->enough = limit != RESULT_OK;
+	if (limit != RESULT_OK && (again || held->target != WIRE_TARGET_NFLOG))
+		held_end(held, limit, "");
 	else if (rule_bps && held->rule_bps > rule_bps) {
 		snprintf(text, sizeof text,
 		    "a rule copied %" PRIu64 " bit/s; this switch allows %" PRIu64, held->rule_bps,

@@ -52,6 +52,7 @@ struct held {
 	unsigned n_lost; /* how often its rules were put back */
 	struct entry_counters last[FILTER_RULES_MAX], total;
 	uint64_t copied, copied_bytes, dropped;
+	bool enough;            /* the last look saw a limit of packets or bytes reached */
 	uint64_t rule_bps, bps; /* of the last window: the busiest rule, all rules */
 	UT_hash_handle hh;
 };

@@ -208,6 +208,16 @@ limits_of_packets_and_bytes(void **state)
 	assert_int_equal(held_brake(&set, at(2000), 0, 0), 2);
 	assert_int_equal(one->code, RESULT_END_PACKETS);
 	assert_int_equal(two->code, RESULT_END_BYTES);
+	/* The copier's queue gets another look. */
+	o = order_of(3);
+	o.max_packets = 10;
+	struct held *three = held_add(&set, &o, 1000, at(2000));
+	three->target = WIRE_TARGET_NFLOG;
+	held_count(three, 0, (struct entry_counters){10, 900});
+	assert_int_equal(held_brake(&set, at(3000), 0, 0), 0);
+	assert_int_equal(three->code, RESULT_OK);
+	assert_int_equal(held_brake(&set, at(4000), 0, 0), 1);
+	assert_int_equal(three->code, RESULT_END_PACKETS);
 }
 
 /* 125 bytes in a second are 1,000 bit/s. */
