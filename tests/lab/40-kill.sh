@@ -153,7 +153,7 @@ killed_rules()
 killed_all()
 {
 	up "all three killed" || return
-	kill -KILL "$main" "$rules" "$mirror"
+	kill -KILL "$rules" "$main" "$mirror"
 	fabric_wait 5 dead "$rules"
 	stop "$controller"
 	controller=
@@ -163,7 +163,7 @@ killed_all()
 	start_agent
 	gone "all three killed: all rules go at the restart, without a controller" "$since" 10000
 	up "all three killed" || return
-	kill -KILL "$main" "$rules" "$mirror"
+	kill -KILL "$rules" "$main" "$mirror"
 	after_the_end
 	check "all three killed: $stop_post takes all out" is 0
 }
@@ -214,7 +214,7 @@ full_disk()
 	for name in 1 2 3 4 5; do : >/run/fs/state/$name; done 2>/dev/null
 	stop "$controller"
 	controller=
-	kill -KILL "$main" "$rules" "$mirror"
+	kill -KILL "$rules" "$main" "$mirror"
 	fabric_wait 5 dead "$rules"
 	ip netns exec sw "$build/finderscope-agent" -c $conf --release >/run/fs/release.log 2>&1
 	check "disk full: --release says that it cannot be kept" [ $? -ne 0 ]
@@ -226,7 +226,7 @@ full_disk()
 released()
 {
 	up "released" || return
-	kill -KILL "$main" "$rules" "$mirror" "$controller"
+	kill -KILL "$rules" "$main" "$mirror" "$controller"
 	fabric_wait 5 dead "$rules"
 	check "with all else dead the rules are there" is 6
 	ip netns exec sw "$build/finderscope-agent" -c $conf --release >>/run/fs/release.log 2>&1
@@ -258,7 +258,7 @@ untagged()
 	check "no tags: there are none" sh -c '! ip netns exec sw iptables-legacy -w 5 -S FORWARD | grep -q comment'
 	stop "$controller"
 	controller=
-	kill -KILL "$main" "$rules" "$mirror"
+	kill -KILL "$rules" "$main" "$mirror"
 	fabric_wait 5 dead "$rules"
 	check "no tags, all killed: the rules are there" is 6
 	local since
