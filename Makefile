@@ -10,15 +10,18 @@
 # make install    into $(DESTDIR)$(prefix)
 # make deb        Debian packages in build/deb
 # make deb-cross  the same for arm64 and armhf in build/deb-cross (root; a minute of set-up)
+# make deb-bullseye  the agent's package for Debian 11 in build/deb-bullseye (root; some minutes the first time)
 # make deb-bundle the agent and what it needs in one tar, for switches without a package mirror (root)
 #
 # SAN=1 builds the same under AddressSanitizer and UBSan in build/san; WERROR=1 makes warnings errors.
+# ONLY=agent: that program alone, without the libraries of the others.
 
 VERSION   := 0.1.0
 prefix    ?= /usr
 sysconfdir ?= /etc
 SAN       ?=
 WERROR    ?=
+ONLY      ?=
 TOP       ?= build
 BUILD     := $(TOP)$(if $(SAN),/san)
 TEST_DATA ?= ../shared/data
@@ -35,7 +38,7 @@ SANFLAGS := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recove
 HARDEN   := -fstack-protector-strong $(if $(SAN),,-D_FORTIFY_SOURCE=2) -fPIE
 # pkg-config may not be there yet when this file is read (make deps installs it): asked once, at first use.
 PC_CFLAGS = $(eval PC_CFLAGS := $$(shell $(PKG_CONFIG) --cflags libnl-route-3.0 libnl-nf-3.0 libsystemd \
-            liburcu-qsbr libprotobuf-c libsodium))$(PC_CFLAGS)
+            $(if $(ONLY),,liburcu-qsbr) libprotobuf-c libsodium))$(PC_CFLAGS)
 # Kernel headers before 6.2 say typeof, which C17 does not know.
 ALL_CPPFLAGS = -D_GNU_SOURCE -Dtypeof=__typeof__ -DFINDERSCOPE_VERSION='"$(VERSION)"' -I. -isystem $(BUILD)/gen $(PC_CFLAGS) $(CPPFLAGS)
 ALL_CFLAGS = -std=c17 $(CFLAGS) $(WARN) $(SANFLAGS) $(HARDEN) $(call room_cflags,$<)
@@ -70,7 +73,7 @@ LIB_AGENT      := $(BUILD)/libagent.a
 LIB_CONTROLLER := $(BUILD)/libcontroller.a
 LIB_CTL        := $(BUILD)/libctl.a
 LIB_SUPPORT    := $(BUILD)/libsupport.a
-PROGRAMS   := $(BUILD)/finderscope-controller $(BUILD)/finderscope-agent $(BUILD)/finderscopectl
+PROGRAMS   := $(addprefix $(BUILD)/finderscope,$(if $(ONLY),-$(ONLY),-controller -agent ctl))
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(SRC_UNIT))
 LAB_TESTS  := $(patsubst tests/lab/%.c,$(BUILD)/tests/%,$(SRC_LAB))
 # Not tests themselves; scripts in tests/lab run them.
@@ -78,7 +81,7 @@ LAB_TOOLS  := $(patsubst tests/lab/%.c,$(BUILD)/tests/%,$(wildcard tests/lab/too
 BENCHES    := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(SRC_BENCH))
 FUZZERS    := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(SRC_FUZZ))
 
-.PHONY: all deps demo check check-run check-system tests bench fuzz fuzz-run install deb deb-cross deb-bundle clean
+.PHONY: all deps demo check check-run check-system tests bench fuzz fuzz-run install deb deb-cross deb-bullseye deb-bundle clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -163,8 +166,8 @@ fuzz-run: fuzz
 
 install: all
 	install -d $(DESTDIR)$(prefix)/sbin $(DESTDIR)$(prefix)/bin $(DESTDIR)$(sysconfdir)/finderscope
-	install -m 755 $(BUILD)/finderscope-controller $(BUILD)/finderscope-agent $(DESTDIR)$(prefix)/sbin
-	install -m 755 $(BUILD)/finderscopectl $(DESTDIR)$(prefix)/bin
+	install -m 755 $(filter-out %ctl,$(PROGRAMS)) $(DESTDIR)$(prefix)/sbin
+	$(if $(ONLY),,install -m 755 $(BUILD)/finderscopectl $(DESTDIR)$(prefix)/bin)
 	install -D -m 644 -t $(DESTDIR)/lib/systemd/system packaging/systemd/*.service
 	install -D -m 644 -t $(DESTDIR)$(prefix)/lib/sysusers.d packaging/sysusers/*.conf
 	install -D -m 644 -t $(DESTDIR)$(prefix)/lib/tmpfiles.d packaging/tmpfiles/*.conf
@@ -192,6 +195,10 @@ deb:
 CROSS ?= arm64 armhf
 deb-cross:
 	@packaging/make-deb-cross $(TOP) $(CROSS)
+
+# The agent for the release before, built and started in a Debian tree of its own.
+deb-bullseye:
+	@packaging/make-deb-bullseye $(TOP)
 
 # The agent and what it needs in one tar, for switches without a package mirror.
 deb-bundle: deb
