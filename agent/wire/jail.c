@@ -96,13 +96,16 @@ static const int calls_main[] = {SCMP_SYS(socket), SCMP_SYS(connect), SCMP_SYS(b
     SCMP_SYS(getsockname), SCMP_SYS(getpeername), SCMP_SYS(getsockopt), SCMP_SYS(setsockopt),
     SCMP_SYS(socketpair), SCMP_SYS(shutdown), SCMP_SYS(accept4), SCMP_SYS(pipe2), SCMP_SYS(pipe),
     SCMP_SYS(eventfd2), SCMP_SYS(epoll_create1), SCMP_SYS(epoll_create), SCMP_SYS(epoll_ctl),
-    SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_pwait2), SCMP_SYS(timerfd_create),
-    SCMP_SYS(timerfd_settime), SCMP_SYS(signalfd4), SCMP_SYS(clone), SCMP_SYS(clone3),
-    SCMP_SYS(wait4), SCMP_SYS(waitid), SCMP_SYS(kill), SCMP_SYS(openat), SCMP_SYS(access),
-    SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(readlink), SCMP_SYS(ioctl),
-    SCMP_SYS(getdents64), SCMP_SYS(prctl), SCMP_SYS(pidfd_open), SCMP_SYS(pidfd_send_signal),
-    SCMP_SYS(inotify_init1), SCMP_SYS(inotify_add_watch), SCMP_SYS(statx), SCMP_SYS(pread64),
-    SCMP_SYS(statfs), SCMP_SYS(fstatfs)};
+    SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait),
+#ifdef __NR_epoll_pwait2 /* headers before Linux 5.11 lack it, and the libc beside them its use */
+    SCMP_SYS(epoll_pwait2),
+#endif
+    SCMP_SYS(timerfd_create), SCMP_SYS(timerfd_settime), SCMP_SYS(signalfd4), SCMP_SYS(clone),
+    SCMP_SYS(clone3), SCMP_SYS(wait4), SCMP_SYS(waitid), SCMP_SYS(kill), SCMP_SYS(openat),
+    SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(readlink),
+    SCMP_SYS(ioctl), SCMP_SYS(getdents64), SCMP_SYS(prctl), SCMP_SYS(pidfd_open),
+    SCMP_SYS(pidfd_send_signal), SCMP_SYS(inotify_init1), SCMP_SYS(inotify_add_watch),
+    SCMP_SYS(statx), SCMP_SYS(pread64), SCMP_SYS(statfs), SCMP_SYS(fstatfs)};
 
 static int
 allow(scmp_filter_ctx ctx, const int *calls, size_t n)
