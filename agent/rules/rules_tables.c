@@ -78,6 +78,7 @@ rules_run_commit(struct rules *r, struct instant now)
 	r->waiting = !adds && anything_waits(r);
 	if (r->backend.changed && r->sync.on)
 		r->sync.needed = true;
+	r->status_dirty |= r->backend.changed; /* rules and commits are counted in it */
 	r->backend.changed = false;
 	if (r->commit.strays != strays) {
 		log_warning("took out %" PRIu64 " rules of ours that somebody had put back",

@@ -490,7 +490,7 @@ agent_msg_backend_name(enum agent_backend backend)
 {
 	switch (backend) {
 	case AGENT_BACKEND_NONE:
-		return "none";
+		return "kernel";
 	case AGENT_BACKEND_RESYNC:
 		return "switchd-resync";
 	case AGENT_BACKEND_CL_ACLTOOL:

@@ -138,7 +138,7 @@ int agent_msg_pack_reply(const struct agent_reply *reply, uint8_t *buffer, size_
 int agent_msg_unpack_request(const uint8_t *bytes, size_t size, struct agent_request *ret_request);
 int agent_msg_unpack_reply(const uint8_t *bytes, size_t size, struct agent_reply *ret_reply);
 
-/* "resync", "erspan", …: for people. */
+/* "switchd-resync", "erspan", …: for people; "kernel": no hardware behind the tables. */
 const char *agent_msg_backend_name(enum agent_backend backend);
 const char *agent_msg_target_name(enum agent_target target);
 

@@ -180,6 +180,14 @@ static const struct ctl_fields agent_fields[] = {
     BOOL(no_ipv6),
     NUMBER(code),
     TEXT(text),
+    NUMBER(destinations),
+    NUMBER(destinations_max),
+    NUMBER(hosts),
+    NUMBER(commits),
+    NUMBER(lock_waits),
+    NUMBER(fights),
+    NUMBER(foreign_lost),
+    NUMBER(mirror_lost),
     END,
 };
 #undef S

@@ -143,7 +143,7 @@ struct ctl_agent {
 	char fingerprint[CTL_NAME_MAX];
 	enum ctl_agent_state state;
 	char version[CTL_WORD_MAX], host[CTL_NAME_MAX], system[CTL_NAME_MAX];
-	char target[CTL_WORD_MAX], backend[CTL_WORD_MAX]; /* "erspan", "resync" */
+	char target[CTL_WORD_MAX], backend[CTL_WORD_MAX]; /* "erspan", "kernel" */
 	uint32_t addr_count;
 	struct addr addrs[CTL_ADDRS_MAX]; /* those its exporters are bound to */
 	struct addr peer;                 /* where it dials from */
@@ -153,6 +153,10 @@ struct ctl_agent {
 	bool released, no_ipv6;
 	enum result code;
 	char text[ORDER_TEXT_MAX];
+	uint32_t destinations, destinations_max; /* analysers copied to; 0: no limit known */
+	uint32_t hosts;                          /* attached, as the agent last counted */
+	/* Of struct agent_poll, since the agent's start. */
+	uint64_t commits, lock_waits, fights, foreign_lost, mirror_lost;
 };
 
 struct ctl_exporter {

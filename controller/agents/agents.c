@@ -53,7 +53,8 @@ struct entry {
 	bool connected;
 	int ack_code;
 	char ack_text[ORDER_TEXT_MAX];
-	uint64_t bps; /* of the last report, as code and text */
+	uint64_t bps; /* of the last report, as counts, code and text */
+	struct agents_counts counts;
 	int code;
 	char text[ORDER_TEXT_MAX];
 	double room; /* token bucket of messages */
@@ -394,6 +395,14 @@ take_poll(struct agents *agents, struct entry *entry, void *route, struct instan
 	entry->assembling = poll->assembling;
 	entry->next_page = poll->next_page;
 	entry->bps = poll->bps;
+	entry->counts = (struct agents_counts){
+	    .hosts = poll->hosts_known,
+	    .commits = poll->commits,
+	    .lock_waits = poll->lock_waits,
+	    .fights = poll->fights,
+	    .foreign_lost = poll->foreign_lost,
+	    .mirror_lost = poll->mirror_lost,
+	};
 	entry->code = poll->code;
 	memcpy(entry->text, poll->text, sizeof entry->text);
 	TAILQ_INSERT_TAIL(&agents->open, entry, open_link);
@@ -666,6 +675,7 @@ agents_info(const struct agents *agents, size_t id, struct agents_info *ret_info
 	    .code = entry->code,
 	    .text = entry->text,
 	    .hello = entry->hello,
+	    .counts = entry->counts,
 	    .messages = entry->messages,
 	    .repeats = entry->repeats,
 	    .stale = entry->stale,

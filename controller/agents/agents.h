@@ -83,6 +83,12 @@ void agents_freeze(struct agents *agents, bool frozen);
 int agents_reload(
     struct agents *agents, const struct agents_switch *switches, size_t count, struct instant now);
 
+/* What the last report counted: struct agent_poll says of what. */
+struct agents_counts {
+	uint32_t hosts;
+	uint64_t commits, lock_waits, fights, foreign_lost, mirror_lost;
+};
+
 struct agents_info {
 	const struct agents_switch *who;
 	bool connected;
@@ -96,6 +102,7 @@ struct agents_info {
 	int code;                        /* of it: what is wrong with the switch; 0: nothing */
 	const char *text;                /* about it, or a warning; "" */
 	const struct agent_hello *hello; /* NULL before the first */
+	struct agents_counts counts;
 	uint64_t messages, repeats, stale, conflicts, sessions;
 };
 

@@ -40,16 +40,30 @@ make_plain_state(const void *row, char text[OUT_TEXT_MAX], enum text_table_colou
 }
 
 static void
+make_used(uint32_t used, uint32_t most, char text[OUT_TEXT_MAX], enum text_table_colour *ret_colour)
+{
+	if (most && used >= most)
+		*ret_colour = TEXT_TABLE_WARN;
+	if (most)
+		snprintf(text, OUT_TEXT_MAX, "%u/%u", used, most);
+	else
+		snprintf(text, OUT_TEXT_MAX, "%u", used);
+}
+
+static void
 make_rules(const void *row, char text[OUT_TEXT_MAX], enum text_table_colour *ret_colour)
 {
 	const struct ctl_agent *agent = row;
 
-	if (agent->rules_max && agent->rules >= agent->rules_max)
-		*ret_colour = TEXT_TABLE_WARN;
-	if (agent->rules_max)
-		snprintf(text, OUT_TEXT_MAX, "%u/%u", agent->rules, agent->rules_max);
-	else
-		snprintf(text, OUT_TEXT_MAX, "%u", agent->rules);
+	make_used(agent->rules, agent->rules_max, text, ret_colour);
+}
+
+static void
+make_destinations(const void *row, char text[OUT_TEXT_MAX], enum text_table_colour *ret_colour)
+{
+	const struct ctl_agent *agent = row;
+
+	make_used(agent->destinations, agent->destinations_max, text, ret_colour);
 }
 
 static void
@@ -123,7 +137,16 @@ static const struct out_column show_columns[] = {
     {NULL, "rules", OUT_MAKE, 0, 0, make_rules, NULL},
     AGENT("rules", NULL, OUT_NUMBER, rules),
     AGENT("rules_max", NULL, OUT_NUMBER, rules_max),
+    {NULL, "destinations", OUT_MAKE, 0, 0, make_destinations, NULL},
+    AGENT("destinations", NULL, OUT_NUMBER, destinations),
+    AGENT("destinations_max", NULL, OUT_NUMBER, destinations_max),
     AGENT("mirrored_bps", "mirrored", OUT_RATE, mirrored_bps),
+    AGENT("mirror_lost", "copies lost", OUT_NUMBER, mirror_lost),
+    AGENT("hosts", "attached hosts", OUT_NUMBER, hosts),
+    AGENT("commits", "commits", OUT_NUMBER, commits),
+    AGENT("lock_waits", "waits for the lock", OUT_NUMBER, lock_waits),
+    AGENT("fights", "rules put back", OUT_NUMBER, fights),
+    AGENT("foreign_lost", "foreign rules lost", OUT_NUMBER, foreign_lost),
     AGENT("code", "last error", OUT_CODE, code),
     AGENT("text", "says", OUT_TEXT, text),
     {.kind = OUT_END},

@@ -98,6 +98,12 @@ destinations(const struct decide *d, const struct brain_switch *sw, unsigned ana
 	return count;
 }
 
+unsigned
+decide_switch_destinations(const struct decide *d, unsigned id)
+{
+	return destinations(d, &d->switches[id], UINT_MAX);
+}
+
 enum result
 budget_switch(const struct decide *d, unsigned id, unsigned rules, unsigned analyser,
     char why[VERDICT_TEXT_MAX])

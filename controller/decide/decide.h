@@ -212,6 +212,7 @@ const struct decide_capture *decide_find(const struct decide *decide, uint64_t i
 const struct decide_capture *decide_next(const struct decide *decide, bool over, uint64_t after_id);
 unsigned decide_switch_rules(const struct decide *decide, unsigned id);
 unsigned decide_switch_captures(const struct decide *decide, unsigned id);
+unsigned decide_switch_destinations(const struct decide *decide, unsigned id); /* analysers */
 
 struct decide_stats {
 	uint64_t sightings, inbound_only, not_counted, alerts, opened, refused, shadowed;

@@ -29,6 +29,7 @@ say_hello(const struct agent_hello *hello, struct ctl_agent *row)
 	snprintf(row->backend, sizeof row->backend, "%s", agent_msg_backend_name(hello->backend));
 	row->no_ipv6 = hello->target6 == AGENT_TARGET_NONE;
 	row->rules_max = hello->rules_max;
+	row->destinations_max = hello->destinations;
 }
 
 /* The addresses that its exporters are bound to: configured, else those it reports. */
@@ -65,8 +66,15 @@ agent_row(const struct engine *engine, size_t id, struct instant now, struct ctl
 	say_addresses(&engine->fleet.places[id], info.hello, row);
 	row->captures = decide_switch_captures(engine->decide, (unsigned)id);
 	row->rules = decide_switch_rules(engine->decide, (unsigned)id);
+	row->destinations = decide_switch_destinations(engine->decide, (unsigned)id);
 	row->released = decide_released(engine->decide, (int)id);
 	row->mirrored_bps = info.bps;
+	row->hosts = info.counts.hosts;
+	row->commits = info.counts.commits;
+	row->lock_waits = info.counts.lock_waits;
+	row->fights = info.counts.fights;
+	row->foreign_lost = info.counts.foreign_lost;
+	row->mirror_lost = info.counts.mirror_lost;
 	/* What the switch says of itself, before what it said of the last orders. */
 	bool own = info.code != 0 || (info.text != NULL && info.text[0] != '\0');
 	const char *text = own ? info.text : info.ack_text;

@@ -28,6 +28,7 @@ rules() { fabric_rules | grep -c .; }
 rules_are() { [ "$(rules)" -eq "$1" ]; }
 agent_is() { ctl agents | grep -E "$1" | grep -q "$2"; }
 event() { grep -q -- "$1" /run/fs/events.json; }
+leaf1_says() { ctl agents show leaf1 | grep -qE "$1"; }
 started_id() { sed -n 's/^capture \([0-9]*\):.*/\1/p' <<<"$1"; }
 start_controller()
 {
@@ -107,6 +108,9 @@ tap "thaw" ctl thaw
 second=$(started_id "$(ctl capture start 'host 10.1.0.2 and host 203.0.113.5' --on leaf1 --for 10m)")
 tap "ids go on, none is used twice" test "${second:-0}" -gt "$first"
 tap "two captures, four rules" fabric_wait 20 rules_are 4
+tap "what the switch counts is told" fabric_wait 20 leaf1_says "^commits +[1-9]"
+tap "one analyser is copied to" leaf1_says "^destinations +1$"
+tap "no hardware stands behind its tables" leaf1_says "^back end +kernel$"
 tap "one is stopped" ctl capture stop "$first"
 tap "it ended" fabric_wait 20 capture_is "$first" "ended"
 tap "two rules are left" fabric_wait 20 rules_are 2

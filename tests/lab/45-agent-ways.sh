@@ -93,7 +93,7 @@ while k.recv(65535): pass'
 
 check "the capture is held" says hold "hold 2 * rules 2 code 0 *"
 check "the hello says back end, targets, limits, system, name" \
-    says can 'can backend none target4 nflog target6 nflog rules 256 destinations 0 len4 24 len6 64 bps 2000000000 asic "*" system "*Linux*" version * name leaf1'
+    says can 'can backend kernel target4 nflog target6 nflog rules 256 destinations 0 len4 24 len6 64 bps 2000000000 asic "*" system "*Linux*" version * name leaf1'
 check "and the ports, mirrored ones first" says ports "ports swp1 swp2 swp3 swp4 swp5*"
 check "and the addresses" says addrs "addrs 10.1.0.1@swp1 10.255.0.1@lo 192.0.2.1@swp4 192.0.2.65@swp5*"
 check "main has no capability in any thread" sh -c "! grep -L 'CapEff:.0000000000000000' /proc/$agent/task/*/status | grep -q ."
