@@ -266,6 +266,8 @@ choose_target(struct check *c)
 	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
 		if (all[i].can && (set == WIRE_TARGET_AUTO || set == all[i].target)) {
 			say(c, OK, "target", "%s", all[i].name);
+			if (c->conf->rules.dscp && all[i].target == WIRE_TARGET_ERSPAN)
+				say(c, NOTE, "dscp", "the switch's ERSPAN target sets no DSCP");
 			return;
 		}
 	if (set == WIRE_TARGET_AUTO) {

@@ -29,6 +29,7 @@ static const struct conf_option options[] = {
     {.name = "management_interface", .type = CONF_STRING, .preset = "eth0"},
     {.name = "nflog_group", .type = CONF_NUMBER, .min = 1, .max = 65535, .preset = "6343"},
     {.name = "snap_length", .type = CONF_NUMBER, .min = 0, .max = 65535, .preset = "0"},
+    {.name = "dscp", .type = CONF_NUMBER, .min = 0, .max = WIRE_DSCP_MAX, .preset = "0"},
     {.name = "source", .type = CONF_ADDR},
     {.name = "source6", .type = CONF_ADDR},
     {.name = "max_rules", .type = CONF_NUMBER, .min = 1, .max = 16384, .preset = "256"},
@@ -154,6 +155,7 @@ take_numbers(const struct conf_section *root, struct wire_config *w)
 	w->comments = (uint8_t)conf_get_word(root, "rule_comments", 0);
 	w->nflog_group = (uint16_t)conf_get_number(root, "nflog_group", 0);
 	w->snap = (uint16_t)conf_get_number(root, "snap_length", 0);
+	w->dscp = (uint8_t)conf_get_number(root, "dscp", 0);
 	w->max_rules = (uint32_t)conf_get_number(root, "max_rules", 0);
 	w->max_destinations = (uint32_t)conf_get_number(root, "max_destinations", 0);
 	w->rule_bps = (uint64_t)conf_get_number(root, "max_rate_rule", 0);

@@ -106,7 +106,8 @@ link_message(int type, int flags, const struct ifinfomsg *head)
 /* ---- one device ---- */
 
 static void
-put_gre(struct nl_msg *msg, const struct analyser *analyser, const struct addr *source)
+put_gre(
+    struct nl_msg *msg, const struct analyser *analyser, const struct addr *source, uint8_t dscp)
 {
 	bool second = analyser->erspan_type == 2;
 	uint16_t flags = second ? GRE_SEQ | GRE_KEY : 0;
@@ -124,13 +125,15 @@ put_gre(struct nl_msg *msg, const struct analyser *analyser, const struct addr *
 	nla_put(msg, IFLA_GRE_LOCAL, 4, source->bytes);
 	nla_put(msg, IFLA_GRE_REMOTE, 4, analyser->addr.bytes);
 	nla_put_u8(msg, IFLA_GRE_TTL, analyser->ttl ? analyser->ttl : 64);
+	/* Its lowest bit would mean: as the packet inside has it. */
+	nla_put_u8(msg, IFLA_GRE_TOS, (uint8_t)(dscp << 2));
 	/* Copies that do not fit the path go in fragments, whatever DF says inside. */
 	nla_put_u8(msg, IFLA_GRE_PMTUDISC, 0);
 	nla_put_u8(msg, IFLA_GRE_IGNORE_DF, 1);
 }
 
 static int
-create(const char *name, const struct analyser *analyser, const struct addr *source)
+create(const char *name, const struct analyser *analyser, const struct addr *source, uint8_t dscp)
 {
 	struct ifinfomsg head = {.ifi_family = AF_UNSPEC};
 	struct nl_msg *msg = link_message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &head);
@@ -143,7 +146,7 @@ create(const char *name, const struct analyser *analyser, const struct addr *sou
 	struct nlattr *info = nla_nest_start(msg, IFLA_LINKINFO);
 	nla_put_string(msg, IFLA_INFO_KIND, "erspan");
 	struct nlattr *data = nla_nest_start(msg, IFLA_INFO_DATA);
-	put_gre(msg, analyser, source);
+	put_gre(msg, analyser, source, dscp);
 	nla_nest_end(msg, data);
 	nla_nest_end(msg, info);
 	return request(msg, NULL, NULL);
@@ -201,7 +204,7 @@ device_drop(uint64_t capture)
 
 int
 device_make(uint64_t capture, const struct analyser *analyser, const struct addr *source,
-    char error[DEVICE_ERROR_MAX])
+    uint8_t dscp, char error[DEVICE_ERROR_MAX])
 {
 	char name[FILTER_IFACE_MAX];
 
@@ -212,7 +215,7 @@ device_make(uint64_t capture, const struct analyser *analyser, const struct addr
 	}
 	int r = drop(name);
 	if (r == 0)
-		r = create(name, analyser, source);
+		r = create(name, analyser, source, dscp);
 	if (r < 0) {
 		snprintf(error, DEVICE_ERROR_MAX, "an erspan device cannot be made: %s",
 		    r == -EEXIST ? "one with the same analyser and session is there"
@@ -243,7 +246,7 @@ device_can(void)
 	device_name(PROBE, name);
 	if (drop(name) < 0)
 		return false;
-	int r = create(name, &analyser, &source);
+	int r = create(name, &analyser, &source, 0);
 	(void)drop(name);
 	return r == 0;
 }

@@ -30,11 +30,12 @@ bool device_can(void);
 char *device_name(uint64_t capture, char name[FILTER_IFACE_MAX]);
 
 /*
- * Makes the capture's device anew: ERSPAN type 2 or 1, IPv4 only. 0, or a negative errno (-EEXIST:
- * another device has the same ends and session id) and words in `error`.
+ * Makes the capture's device anew: ERSPAN type 2 or 1, IPv4 only; the outer header has this DSCP (0
+ * to 63, RFC 2474). 0, or a negative errno (-EEXIST: another device has the same ends and session
+ * id) and words in `error`.
  */
 int device_make(uint64_t capture, const struct analyser *analyser, const struct addr *source,
-    char error[DEVICE_ERROR_MAX]);
+    uint8_t dscp, char error[DEVICE_ERROR_MAX]);
 
 /* 0 or a negative errno; one that is not there is gone. */
 int device_drop(uint64_t capture);

@@ -111,18 +111,20 @@ nflog_open(uint16_t group, uint16_t snap)
 }
 
 int
-nflog_open_gre(unsigned family)
+nflog_open_gre(unsigned family, uint8_t dscp)
 {
 	/* A raw socket gets a copy of every GRE packet that comes in: take none. */
 	struct sock_filter nothing[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
 	struct sock_fprog program = {.len = 1, .filter = nothing};
-	int size = 4 << 20, dont = IP_PMTUDISC_DONT, dont6 = IPV6_PMTUDISC_DONT;
+	int size = 4 << 20, dont = IP_PMTUDISC_DONT, dont6 = IPV6_PMTUDISC_DONT, tos = dscp << 2;
 	int fd = socket(
 	    family == 6 ? AF_INET6 : AF_INET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_GRE);
 
 	if (fd < 0)
 		return -errno;
-	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) < 0) {
+	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) < 0 ||
+	    setsockopt(fd, family == 6 ? IPPROTO_IPV6 : IPPROTO_IP,
+		family == 6 ? IPV6_TCLASS : IP_TOS, &tos, sizeof tos) < 0) {
 		int r = -errno;
 		close(fd);
 		return r;

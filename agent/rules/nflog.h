@@ -17,7 +17,8 @@
  */
 int nflog_open(uint16_t group, uint16_t snap);
 
-/* A raw socket for GRE that takes nothing in. Family 4 or 6. A descriptor or a negative errno. */
-int nflog_open_gre(unsigned family);
+/* A raw socket for GRE that takes nothing in and sends with this DSCP (0 to 63, RFC 2474). Family 4
+ * or 6. A descriptor or a negative errno. */
+int nflog_open_gre(unsigned family, uint8_t dscp);
 
 #endif

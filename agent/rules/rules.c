@@ -107,6 +107,9 @@ probe(struct rules *r)
 		log_warning(
 		    "iptables on this machine is the nft variant: it does not show our rules, "
 		    "iptables-legacy does");
+	if (r->config.dscp &&
+	    (r->status.target4 == WIRE_TARGET_ERSPAN || r->status.target6 == WIRE_TARGET_ERSPAN))
+		log_warning("dscp = %u: the switch's ERSPAN target sets no DSCP", r->config.dscp);
 	log_info("back end %s, IPv4 by %s, IPv6 by %s, %s%s", r->backend.ops->name,
 	    rules_target_name(r->status.target4), rules_target_name(r->status.target6),
 	    r->commit.comments ? "rules carry a comment" : "rules without comments, by state file",

@@ -83,8 +83,8 @@ void
 rules_give_sockets(struct rules *r)
 {
 	struct wire_msg msg = {.type = WIRE_SOCKETS};
-	int fds[3] = {nflog_open(r->config.nflog_group, r->config.snap), nflog_open_gre(4),
-	    nflog_open_gre(6)};
+	int fds[3] = {nflog_open(r->config.nflog_group, r->config.snap),
+	    nflog_open_gre(4, r->config.dscp), nflog_open_gre(6, r->config.dscp)};
 
 	if (fds[0] < 0)
 		log_errno(LOG_LEVEL_WARNING, fds[0],
@@ -112,8 +112,8 @@ rules_tell_mirror(struct rules *r, struct held *held)
 
 	char error[DEVICE_ERROR_MAX];
 
-	if (held->target == WIRE_TARGET_TEE &&
-	    device_make(held->capture, &held->order.analyser, &held->source, error) < 0)
+	if (held->target == WIRE_TARGET_TEE && device_make(held->capture, &held->order.analyser,
+						   &held->source, r->config.dscp, error) < 0)
 		rules_refuse(r, held, RESULT_KERNEL, error);
 	if (held->target != WIRE_TARGET_NFLOG)
 		return;

@@ -210,6 +210,7 @@ msg_config(struct cursor *c, struct wire_config *config)
 		c->bad = true;
 	FIELD(c, config->nflog_group);
 	FIELD(c, config->snap);
+	field_range(c, &config->dscp, WIRE_DSCP_MAX);
 	FIELD(c, config->max_rules);
 	FIELD(c, config->max_destinations);
 	FIELD(c, config->rule_bps);

@@ -19,6 +19,7 @@
 #define WIRE_PATH_MAX 108
 #define WIRE_CHAIN_MAX 30 /* XT_EXTENSION_MAXNAMELEN and a NUL */
 #define WIRE_PROTECT_MAX 16
+#define WIRE_DSCP_MAX 63
 #define WIRE_LEASE_MAX_MS (24U * 3600 * 1000)
 
 /* Descriptors a helper finds itself with. */
@@ -72,6 +73,7 @@ struct wire_config {
 	char mgmt[FILTER_IFACE_MAX];  /* no ERSPAN copies leave through it: "eth0" */
 	uint16_t nflog_group;
 	uint16_t snap;                 /* bytes of a packet that the mirror process gets; 0: all */
+	uint8_t dscp;                  /* of the copies' outer header; no ERSPAN target sets it */
 	uint32_t max_rules;            /* slots */
 	uint32_t max_destinations;     /* ERSPAN source/destination pairs; 0: by the back end */
 	uint64_t rule_bps;             /* brake, bits a second for one capture; 0: none */

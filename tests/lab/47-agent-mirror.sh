@@ -35,7 +35,8 @@ check()
 	done | sed 's/^/# /'
 }
 
-# up SETTING OPTION…: agent and controller; the capture is held, the analyser records.
+# up SETTING OPTION…: agent and controller; the capture is held, the analyser (at $to) records.
+to=192.0.2.74
 up()
 {
 	cat >/run/fs/agent.conf <<-END
@@ -51,13 +52,13 @@ up()
 	shift
 	: >"$said"
 	fabric_start "$said" ctl "$build/tests/tool_hold" -v -p 300 "$@" tcp://192.0.2.10:6344 /run/fs/controller.key \
-	    "$agent_public" 10.1.0.2 198.51.100.9 192.0.2.74 60000
+	    "$agent_public" 10.1.0.2 198.51.100.9 $to 60000
 	controller=$started
 	fabric_start /run/fs/agent.log sw "$build/finderscope-agent" -c /run/fs/agent.conf
 	agent=$started
 	rm -f /run/fs/copies.pcap
 	: >/run/fs/dump.log
-	fabric_start /run/fs/dump.log analyser tcpdump -Z root -B 16384 -U --immediate-mode -ni eth0 -w /run/fs/copies.pcap ip proto 47
+	fabric_start /run/fs/dump.log analyser tcpdump -Z root -B 16384 -U --immediate-mode -ni eth0 -w /run/fs/copies.pcap ip proto 47 or ip6 proto 47
 	dump=$started
 	fabric_wait 10 grep -q listening /run/fs/dump.log
 	fabric_wait 15 grep -q '^hold [24] .* rules 2 code 0' "$said"
@@ -72,12 +73,13 @@ down()
 }
 
 pings() { ip netns exec host ping -q -c "$1" -i 0.01 -s "$2" 198.51.100.9 >/dev/null 2>&1; }
-# copies FIELD…: fields of the copies that are there
+# copies FIELD…: fields of the copies that are there, as they are inside
+occurrence=l
 copies()
 {
 	local field args=()
 	for field in "$@"; do args+=(-e "$field"); done
-	tshark -o tcp.check_checksum:TRUE -o ip.check_checksum:TRUE -r /run/fs/copies.pcap -Y erspan -T fields -E occurrence=l "${args[@]}" 2>/dev/null
+	tshark -o tcp.check_checksum:TRUE -o ip.check_checksum:TRUE -r /run/fs/copies.pcap -Y erspan -T fields -E occurrence=$occurrence "${args[@]}" 2>/dev/null
 }
 # copies_are NUMBER LINE FIELD…: so many copies say exactly this
 copies_are()
@@ -91,6 +93,15 @@ copies_are()
 	}
 }
 enough() { [ "$(copies "${wanted_fields[@]}" | grep -cx -- "$line")" -eq "$wanted" ]; }
+# outer_are NUMBER LINE FIELD…: the same, of the header they travel under
+outer_are()
+{
+	occurrence=f
+	copies_are "$@"
+	local is=$?
+	occurrence=l
+	return $is
+}
 says() { fabric_wait 10 grep -qE "$1" "$said"; }
 
 fabric_up
@@ -107,6 +118,7 @@ while k.recv(65535): pass'
 
 up "" -t 2
 pings 10 1472
+check "no DSCP where none is set" outer_are 20 "192.0.2.74	0" ip.dst ip.dsfield.dscp
 check "type II, full size: session, no T, whole" copies_are 20 "1	7	0	1500	1" erspan.version erspan.spanid erspan.truncated ip.len icmp.checksum.status
 check "and all are counted" says '^copies 20 dropped 0$'
 # Super-packets: what the host's stack hands over in one piece.
@@ -165,6 +177,20 @@ check "snap_length: 100 bytes behind the Ethernet header, and the T bit" copies_
 pings 5 50
 check "a packet that is shorter is whole, without it" copies_are 10 "0	78	142" erspan.truncated ip.len frame.len
 down
+
+up "dscp = 34" -t 2
+ip netns exec host ping -q -Q 0x28 -c 5 -i 0.01 198.51.100.9 >/dev/null 2>&1
+check "dscp: the copies have it" outer_are 10 "192.0.2.74	34" ip.dst ip.dsfield.dscp
+check "and the packets inside keep theirs" copies_are 10 "10" ip.dsfield.dscp
+down
+ip -n analyser addr add fd00:5::74/64 dev eth0 nodad
+ip -n sw addr add fd00:5::65/64 dev swp5 nodad
+to=fd00:5::74
+up "dscp = 34" -t 2
+pings 5 56
+check "over IPv6, too" outer_are 10 "fd00:5::74	34" ipv6.dst ipv6.tclass.dscp
+down
+to=192.0.2.74
 
 up "" -t 1
 pings 5 1000

@@ -135,6 +135,14 @@ type_one()
 	[ "$good" -eq 6 ] || { fields tee1.pcap "" frame.protocols gre.flags_and_version; return 1; }
 }
 
+# dscp FILE: 34 in the outer header, of each copy and each fragment
+dscp()
+{
+	local said
+	said=$(tshark -r "$out/$1.pcap" -Y "ip.proto == 47 && ip.src == 192.0.2.1" -T fields -E occurrence=f -e ip.dsfield.dscp 2>/dev/null | sort -u)
+	[ "$said" = 34 ] || { echo "$said"; return 1; }
+}
+
 take "$said"
 check "the guest ran to its end" [ $status -eq 0 ]
 check "the kernel's small copies are whole" dissects tee.pcap 10 48
@@ -148,5 +156,7 @@ check "the kernel numbers its copies" sequences tee.pcap
 check "and so do we" sequences nflog.pcap
 check "an erspan device of the kernel's takes ours apart" decoded
 check "type I: four bytes of GRE, nothing else" type_one
+check "the kernel's copies have the DSCP that is set" dscp tee
+check "and ours" dscp nflog
 echo "1..$number"
 [ $failed -eq 0 ]

@@ -109,7 +109,7 @@ test_values(void **state)
 	assert_int_equal(load("controller = \"tcp://[2001:db8::10]:7000\"\n"
 			      "controller_key = {\"" KEY "\", \"" KEY "\"}\n"
 			      "target = tee\nbackend = cl-acltool\nposition = first\n"
-			      "max_rate = 3G\nlook = 250ms\nsnap_length = 128\n"
+			      "max_rate = 3G\nlook = 250ms\nsnap_length = 128\ndscp = 63\n"
 			      "source = 10.0.0.11\nsource6 = fd00::11\ninterface = \"eth+\"\n",
 			     &c),
 	    0);
@@ -121,6 +121,7 @@ test_values(void **state)
 	assert_int_equal(c.rules.switch_bps, 3000000000U);
 	assert_int_equal(c.rules.tick_ms, 250);
 	assert_int_equal(c.rules.snap, 128);
+	assert_int_equal(c.rules.dscp, 63);
 	assert_int_equal(c.rules.source4.family, 4);
 	assert_int_equal(c.rules.source6.family, 6);
 	assert_string_equal(c.rules.iface, "eth+");
@@ -131,6 +132,7 @@ test_values(void **state)
 	assert_int_equal(load(GOOD, &c), 0);
 	assert_true(c.name[0] != '\0');
 	assert_string_equal(c.key_file, "/etc/finderscope/agent.key");
+	assert_int_equal(c.rules.dscp, 0);
 	agent_conf_done(&c);
 }
 
@@ -161,6 +163,8 @@ test_errors(void **state)
 	    {GOOD "colour = red\n", ":3: "},
 	    {GOOD "key = relative.key\n", ":3: "},
 	    {GOOD "snap_length = 65536\n", ":3: "},
+	    {GOOD "dscp = 64\n", ":3: "},
+	    {GOOD "dscp = -1\n", ":3: "},
 	    {GOOD "table = \"a table whose name is too long for the kernel\"\n", "too long"},
 	};
 

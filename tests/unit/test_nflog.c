@@ -106,7 +106,7 @@ static void
 gre_takes_nothing_in(void **state)
 {
 	struct sockaddr_in to = {.sin_family = AF_INET};
-	int four = nflog_open_gre(4), six = nflog_open_gre(6);
+	int four = nflog_open_gre(4, 0), six = nflog_open_gre(6, 0);
 	char buf[100];
 
 	(void)state;
@@ -115,6 +115,22 @@ gre_takes_nothing_in(void **state)
 	assert_int_equal(sendto(four, "\0\0\x88\xbe", 4, 0, (struct sockaddr *)&to, sizeof to), 4);
 	poll(NULL, 0, 50);
 	assert_true(recv(four, buf, sizeof buf, MSG_DONTWAIT) < 0 && errno == EAGAIN);
+	close(four);
+	close(six);
+}
+
+static void
+gre_is_sent_with_its_dscp(void **state)
+{
+	int four = nflog_open_gre(4, 46), six = nflog_open_gre(6, 46), tos = -1;
+	socklen_t size = sizeof tos;
+
+	(void)state;
+	assert_true(four >= 0 && six >= 0);
+	assert_int_equal(getsockopt(four, IPPROTO_IP, IP_TOS, &tos, &size), 0);
+	assert_int_equal(tos, 0xb8);
+	assert_int_equal(getsockopt(six, IPPROTO_IPV6, IPV6_TCLASS, &tos, &size), 0);
+	assert_int_equal(tos, 0xb8);
 	close(four);
 	close(six);
 }
@@ -131,6 +147,7 @@ main(void)
 	    cmocka_unit_test(packets_come_whole),
 	    cmocka_unit_test(or_their_first_bytes),
 	    cmocka_unit_test(gre_takes_nothing_in),
+	    cmocka_unit_test(gre_is_sent_with_its_dscp),
 	};
 	int failed = cmocka_run_group_tests_name("nflog", tests, NULL, NULL);
 

@@ -223,6 +223,10 @@ a_configuration_is_checked(void **state)
 	msg.config.target = WIRE_TARGET_NFLOG;
 	assert_int_equal(config_with(place_of(&good, &msg), WIRE_TARGET_NFLOG + 1), -EINVAL);
 	msg = good;
+	msg.config.dscp = WIRE_DSCP_MAX;
+	assert_int_equal(config_with(place_of(&good, &msg), WIRE_DSCP_MAX), 0);
+	assert_int_equal(config_with(place_of(&good, &msg), WIRE_DSCP_MAX + 1), -EINVAL);
+	msg = good;
 	msg.config.len4 = 32;
 	assert_int_equal(config_with(place_of(&good, &msg), 33), -EINVAL);
 	msg = good;
