@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <nanomsg/nn.h>
 #include <nanomsg/reqrep.h>
+#include <nanomsg/tcp.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -93,7 +94,7 @@ watch(struct link *link, int option, uint32_t events)
 static int
 open_socket(struct link *link, struct instant now)
 {
-	int most = SEAL_MESSAGE_MAX, first = RECONNECT_MS, last = RECONNECT_MAX_MS;
+	int most = SEAL_MESSAGE_MAX, first = RECONNECT_MS, last = RECONNECT_MAX_MS, on = 1;
 
 	close_socket(link);
 	seal_token(link->own);
@@ -108,6 +109,8 @@ open_socket(struct link *link, struct instant now)
 		0 ||
 	    nn_setsockopt(link->socket, NN_SOL_SOCKET, NN_RECONNECT_IVL_MAX, &last, sizeof last) <
 		0 ||
+	    /* Or a report waits for the delayed acknowledgement of the one before. */
+	    nn_setsockopt(link->socket, NN_TCP, NN_TCP_NODELAY, &on, sizeof on) < 0 ||
 	    watch(link, NN_RCVFD, EPOLLIN) < 0 || watch(link, NN_SNDFD, EPOLLIN | EPOLLET) < 0 ||
 	    nn_connect(link->socket, link->conf.url) < 0) {
 		int r = -nn_errno();

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <nanomsg/nn.h>
 #include <nanomsg/reqrep.h>
+#include <nanomsg/tcp.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -142,12 +143,14 @@ find(struct agents *agents, const uint8_t key[KEYS_SIZE])
 static int
 open_socket(struct agents *agents, char *error, size_t size)
 {
-	int most = SEAL_MESSAGE_MAX, queue = 4 << 20;
+	int most = SEAL_MESSAGE_MAX, queue = 4 << 20, on = 1;
 	size_t fd_size = sizeof agents->fd;
 
 	agents->socket = nn_socket(AF_SP_RAW, NN_REP);
 	if (agents->socket < 0 ||
 	    nn_setsockopt(agents->socket, NN_SOL_SOCKET, NN_RCVMAXSIZE, &most, sizeof most) < 0 ||
+	    /* Or orders wait for the delayed acknowledgement of those before. */
+	    nn_setsockopt(agents->socket, NN_TCP, NN_TCP_NODELAY, &on, sizeof on) < 0 ||
 	    nn_setsockopt(agents->socket, NN_SOL_SOCKET, NN_RCVBUF, &queue, sizeof queue) < 0 ||
 	    nn_getsockopt(agents->socket, NN_SOL_SOCKET, NN_RCVFD, &agents->fd, &fd_size) < 0 ||
 	    nn_bind(agents->socket, agents->conf.url) < 0) {
