@@ -5,50 +5,15 @@
 #   tests/lab/70-uml-erspan.sh BUILD_DIR
 set -u
 cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/lab/uml.bash
+. tests/lab/uml.bash
 build=${1:-build}
 # The sanitizers' flavour shares the guest's module with the plain one.
 plain=${build%/san}
 out=$(mktemp -d "${TMPDIR:-/tmp}/finderscope-erspan.XXXXXX") || exit 1
 trap 'rm -rf "$out"' EXIT
 
-said=$(tests/lab/uml/run -t 40 -o "$out" "$plain" tests/lab/uml/guest-target 2>&1)
-status=$?
-if [ $status -eq 77 ]; then
-	echo "1..0 # SKIP no guest: $(echo "$said" | tail -n 1)"
-	exit 0
-fi
-number=0 failed=0
-# take TEXT: the guest's tests, numbered on
-take()
-{
-	local line
-	while IFS= read -r line; do
-		case $line in
-		"ok "* | "not ok "*)
-			number=$((number + 1))
-			echo "${line%%ok *}ok $number - ${line#* - }"
-			[[ $line == ok* ]] || failed=$((failed + 1))
-			;;
-		1..*) ;;
-		*) echo "# $line" ;;
-		esac
-	done <<<"$1"
-}
-# check NAME COMMAND…
-check()
-{
-	local name=$1 why
-	shift
-	number=$((number + 1))
-	if why=$("$@" 2>&1); then
-		echo "ok $number - $name"
-	else
-		failed=$((failed + 1))
-		echo "not ok $number - $name"
-		while IFS= read -r line; do echo "# $line"; done <<<"$why"
-	fi
-}
-
+uml_guest 40 "$plain" guest-target
 # dissects FILE COUNT: each copy is ERSPAN to the analyser round an Ethernet frame of the conversation
 dissects()
 {
