@@ -32,9 +32,9 @@
 #undef uthash_nonfatal_oom
 #define uthash_nonfatal_oom(item) ((item)->capture = 0)
 
-union control {
-	struct cmsghdr align;
-	uint8_t bytes[CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(struct in6_pktinfo))];
+struct control {
+	_Alignas(struct cmsghdr) uint8_t
+	    bytes[CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(struct in6_pktinfo))];
 };
 
 struct session {
@@ -42,7 +42,7 @@ struct session {
 	struct analyser analyser;
 	struct sockaddr_storage to;
 	socklen_t to_size;
-	union control control; /* TTL, source */
+	struct control control; /* TTL, source */
 	size_t control_size;
 	uint32_t sequence;
 	uint64_t max_packets, max_bytes, seen_packets, seen_bytes; /* as the rule counts */
@@ -263,7 +263,7 @@ read_packets(struct mirror *m)
 /* ---- sessions ---- */
 
 static size_t
-add_control(union control *control, size_t at, int level, int type, const void *value, size_t size)
+add_control(struct control *control, size_t at, int level, int type, const void *value, size_t size)
 {
 	struct cmsghdr head = {.cmsg_level = level, .cmsg_type = type, .cmsg_len = CMSG_LEN(size)};
 

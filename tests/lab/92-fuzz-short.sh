@@ -11,7 +11,7 @@ out=$(mktemp -d "${TMPDIR:-/tmp}/finderscope-fuzz.XXXXXX") || exit 1
 trap 'rm -rf "$out"' EXIT
 
 # Without what a `make check` round this script has put into the environment for its own build.
-if ! env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u SAN -u CFLAGS make -s TOP="$build" fuzz >"$out/make.log" 2>&1; then
+if ! env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u SAN -u CFLAGS -u WERROR make -s TOP="$build" fuzz >"$out/make.log" 2>&1; then
 	if grep -qE 'cannot find .*clang_rt|libclang_rt.*(No such|not found)' "$out/make.log"; then
 		echo "1..0 # SKIP clang has no sanitizer runtime here"
 		exit 0

@@ -55,8 +55,13 @@ the_floor_outlives_restarts_and_reloads(void **state)
 	drain(rig);
 	settle(rig);
 	/* The event that settle saw may have been an earlier table's. */
-	for (int i = 0; i < 1000 && feeds_rig_info(rig, "l").next_ns > HOUR; i++)
+	for (int i = 0; i < 1000; i++) {
+		int64_t next = feeds_rig_info(rig, "l").next_ns;
+
+		if (next > HOUR * 9 / 10 && next <= HOUR)
+			break;
 		usleep(10000);
+	}
 	assert_true(feeds_rig_info(rig, "l").next_ns > HOUR * 9 / 10);
 	assert_true(feeds_rig_info(rig, "l").next_ns <= HOUR);
 	/* Another life. */
