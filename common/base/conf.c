@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/conf_text.h"
 #include "common/base/conf_value.h"
 
 static void
@@ -183,6 +184,7 @@ conf_error_at(const struct conf_section *section, const char *name, size_t index
 		vsnprintf(error + n, CONF_ERROR_MAX - n, format, args);
 		va_end(args);
 	}
+	conf_text_one_line(error);
 	return -EINVAL;
 }
 

@@ -475,6 +475,7 @@ load_any(const char *path, char *text, const struct conf_option *options, struct
 		cfg_free(cfg);
 	free_options(opts);
 	if (r < 0) {
+		conf_text_one_line(error);
 		conf_free(&conf);
 		return r;
 	}

@@ -123,6 +123,8 @@ says_what_is_wrong_and_where(void **state)
 	    {"text = a\x01", "t:1: there is a control character"},
 	    {"\x01 = a", "t:1: there is a control character"},
 	    {"\"\\x01\" = a", "t:1: it cannot be read"},
+	    {"\"zzz\\n\\e\" = a", "t:1: there is no setting \"zzz??\" here"},
+	    {"feed \"a\\nb\" { }", "t:1: feed \"a?b\": the setting \"url\" is missing"},
 	    {"text = \"\\n\"", "t:1: text: there is a control character"},
 	    {"listen", "t:1: premature end of file"},
 	};
