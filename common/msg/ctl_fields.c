@@ -263,6 +263,12 @@ static const struct ctl_fields capture_fields[] = {
     NUMBER(max_bytes),
     NUMBER(packets),
     NUMBER(bytes),
+    NUMBER(est_bps),
+    BOOL(measured),
+    NUMBER(est_samples),
+    NUMBER(est_error),
+    NUMBER(est_packets),
+    NUMBER(first_bps),
     MANY(holders, holder_count, holder),
     END,
 };

@@ -210,6 +210,11 @@ struct ctl_capture {
 	uint64_t age_ms, left_ms, lease_ms; /* left_ms 0: no end of its own */
 	uint64_t idle_ms, max_packets, max_bytes;
 	uint64_t packets, bytes; /* all switches */
+	uint64_t est_bps;        /* from samples, or `measured`: from the rules' counters */
+	bool measured;
+	/* What the samples that began it said, and how far off it may be; 0 samples: none did. */
+	uint32_t est_samples, est_error; /* percent */
+	uint64_t est_packets, first_bps;
 	uint32_t holder_count;
 	struct ctl_holder holders[CTL_HOLDERS_MAX];
 };

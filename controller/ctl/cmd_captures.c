@@ -122,10 +122,56 @@ list_make_why(const void *row, char text[OUT_TEXT_MAX], enum text_table_colour *
 	    (c->text[0] || code[0]) && c->reason[0] ? "; " : "", c->reason);
 }
 
+/* An estimate shows its error; the counters of the rules need none. */
+static void
+make_rate(const void *row, char text[OUT_TEXT_MAX], enum text_table_colour *ret_colour)
+{
+	const struct ctl_capture *c = row;
+	char rate[TEXT_TABLE_UNIT_MAX];
+
+	(void)ret_colour;
+	text_table_rate(c->est_bps, rate);
+	if (c->measured)
+		snprintf(text, OUT_TEXT_MAX, "%s", rate);
+	else if (c->est_samples > 0)
+		snprintf(text, OUT_TEXT_MAX, "%s ±%u%%", rate, c->est_error);
+}
+
+/* What led to it: "3 samples: 30000 packets and 1.2 Mbit/s, ±113%". */
+static void
+make_seen(const void *row, char text[OUT_TEXT_MAX], enum text_table_colour *ret_colour)
+{
+	const struct ctl_capture *c = row;
+	char rate[TEXT_TABLE_UNIT_MAX];
+
+	(void)ret_colour;
+	if (c->est_samples > 0)
+		snprintf(text, OUT_TEXT_MAX, "%u sample%s: %" PRIu64 " packets and %s, ±%u%%",
+		    c->est_samples, c->est_samples == 1 ? "" : "s", c->est_packets,
+		    text_table_rate(c->first_bps, rate), c->est_error);
+}
+
+static json_t *
+json_from(const void *row)
+{
+	const struct ctl_capture *c = row;
+
+	return c->measured          ? json_string("counters")
+	       : c->est_samples > 0 ? json_string("samples")
+	       : c->est_bps > 0     ? json_string("limit")
+				    : json_null();
+}
+
 #define C(key, title, kind, name)                                                                  \
 	{                                                                                          \
 		key, title, kind, OUT_FIELD(ctl_capture, name), NULL, NULL                         \
 	}
+#define ESTIMATE                                                                                   \
+	C("estimated_bps", NULL, OUT_NUMBER, est_bps),                                             \
+	    {"estimate_from", NULL, OUT_JSON, 0, 0, make_rate, json_from},                         \
+	    C("estimated_packets", NULL, OUT_NUMBER, est_packets),                                 \
+	    C("estimate_samples", NULL, OUT_NUMBER, est_samples),                                  \
+	    C("estimate_error_percent", NULL, OUT_NUMBER, est_error)
 #define JSON_ONLY                                                                                  \
 	C("manual", NULL, OUT_BOOL, manual), C("by", NULL, OUT_TEXT, by),                          \
 	    C("reason", NULL, OUT_TEXT, reason), C("code", NULL, OUT_CODE, code),                  \
@@ -139,8 +185,10 @@ static const struct out_column list_columns[] = {
     {"state", "STATE", OUT_MAKE, 0, 0, list_make_state, NULL},
     C("age_ms", "AGE", OUT_MS, age_ms),
     C("left_ms", "LEFT", OUT_LEFT, left_ms),
+    {NULL, "RATE", OUT_MAKE, 0, 0, make_rate, NULL},
     C("packets", "PACKETS", OUT_NUMBER, packets),
     C("bytes", "BYTES", OUT_BYTES, bytes),
+    ESTIMATE,
     {NULL, "SWITCHES", OUT_MAKE, 0, 0, list_make_switches, NULL},
     {"switches", NULL, OUT_JSON, 0, 0, list_make_switches, json_holders},
     C(NULL, "BY", OUT_TEXT, by),
@@ -192,13 +240,17 @@ static const struct out_column show_columns[] = {
     C("age_ms", "age", OUT_MS, age_ms),
     C("left_ms", "left", OUT_LEFT, left_ms),
     {NULL, "ends at", OUT_MAKE, 0, 0, make_limits, NULL},
+    {NULL, "seen", OUT_MAKE, 0, 0, make_seen, NULL},
+    {NULL, "rate", OUT_MAKE, 0, 0, make_rate, NULL},
     C("packets", "packets", OUT_NUMBER, packets),
     C("bytes", "bytes", OUT_BYTES, bytes),
+    ESTIMATE,
     {"switches", NULL, OUT_JSON, 0, 0, list_make_switches, json_holders},
     JSON_ONLY,
     {.kind = OUT_END},
 };
 #undef JSON_ONLY
+#undef ESTIMATE
 #undef C
 
 static void

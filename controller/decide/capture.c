@@ -10,6 +10,10 @@
 
 #include "controller/decide/brain.h"
 
+/* A switch copies its hardware's counters to the kernel's in steps of some seconds: those that have
+ * not moved for less than this say nothing yet, and an estimate stands. */
+#define STILL (12 * CLK_S)
+
 static struct brain_capture **
 bucket(struct decide *d, uint64_t id)
 {
@@ -357,6 +361,9 @@ capture_new(struct decide *d, const struct verdict *v, struct instant now)
 	c->pub.analyser = (struct analyser){a->addr, session, a->erspan_type, a->ttl};
 	c->pub.begun = c->pub.moved = c->pub.rated = c->placed = now;
 	c->pub.est_bps = v->est_bps;
+	c->pub.seen_samples = v->est_samples;
+	c->pub.seen_packets = v->est_packets;
+	c->pub.seen_bps = v->est_samples > 0 ? v->est_bps : 0;
 	c->pub.edge = v->edge;
 	c->pub.wide = v->wide;
 	c->pub.holder_count = v->holder_count;
@@ -534,7 +541,7 @@ count(struct decide *d, struct brain_capture *c, struct instant now)
 	if (bytes < c->pub.rated_bytes) {
 		c->pub.rated_bytes = bytes;
 		c->pub.rated = now;
-	} else if (since >= 2 * CLK_S) {
+	} else if (since >= 2 * CLK_S && (bytes > c->pub.rated_bytes || since >= STILL)) {
 		double bps =
 		    (double)(bytes - c->pub.rated_bytes) * 8 * (double)CLK_S / (double)since;
 		double most = (double)BRAIN_BPS_MAX;
@@ -544,6 +551,7 @@ count(struct decide *d, struct brain_capture *c, struct instant now)
 		if (brake != 0 && (double)brake * 2 < most)
 			most = (double)brake * 2;
 		budget_rate(d, c, (uint64_t)(bps > most ? most : bps));
+		c->pub.measured = true;
 		c->pub.rated_bytes = bytes;
 		c->pub.rated = now;
 	}

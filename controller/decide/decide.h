@@ -55,9 +55,13 @@ struct decide_capture {
 	uint64_t max_packets, max_bytes, max_bps;
 	struct instant moved;    /* counters last grew */
 	uint64_t packets, bytes; /* all switches, as reported */
-	uint64_t est_bps;        /* from samples, later from counters */
+	uint64_t est_bps;        /* its share of the budget: from samples, later from counters */
+	bool measured;           /* … from counters by now */
 	struct instant rated;    /* when the counters were last taken for est_bps */
 	uint64_t rated_bytes;
+	/* What the samples that began it said; verdict_error says how far off that may be. */
+	unsigned seen_samples; /* 0: an operator's */
+	uint64_t seen_packets, seen_bps;
 	unsigned holder_count;
 	struct decide_holder holders[DECIDE_HOLDERS_MAX];
 	bool edge; /* held where its local host is attached, and follows it */

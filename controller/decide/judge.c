@@ -4,7 +4,6 @@
  * steps out. Changes nothing, so that `explain` gives what a sighting would get.
  */
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -303,8 +302,7 @@ step_samples(struct verdict *v, const struct policy *policy, const struct sighti
 	v->est_samples = sum.samples;
 	v->est_packets = sum.packets;
 	v->est_bps = sum.bps;
-	/* sFlow's own measure: 196% times the root of 1/n, at 95% confidence. */
-	v->est_error = sum.samples > 0 ? (unsigned)(196.0 / sqrt(sum.samples) + 0.5) : 0;
+	v->est_error = verdict_error(sum.samples);
 	if (sum.samples < policy->samples) {
 		v->wait = true;
 		return verdict_step(v, "samples", RESULT_MORE_SAMPLES,

@@ -2,6 +2,7 @@
 /* Steps of a decision, written down as it is made. */
 #include "controller/decide/verdict.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,6 +31,14 @@ verdict_step(struct verdict *verdict, const char *name, enum result code, const 
 	vsnprintf(step->text, sizeof step->text, format, ap);
 	va_end(ap);
 	return step->passed;
+}
+
+unsigned
+verdict_error(unsigned samples)
+{
+	unsigned percent = samples > 0 ? (unsigned)(196.0 / sqrt(samples) + 0.5) : 0;
+
+	return samples > 0 && percent == 0 ? 1 : percent;
 }
 
 const char *

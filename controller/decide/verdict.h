@@ -73,6 +73,10 @@ void verdict_init(struct verdict *ret_verdict);
 bool verdict_step(struct verdict *verdict, const char *name, enum result code, const char *format,
     ...) __attribute__((format(printf, 4, 5)));
 
+/* Percent either way that a sum of so many samples may be off, at 95 % confidence: sFlow's measure,
+ * 196 % times the root of 1/n. At least 1; 0 for no samples. */
+unsigned verdict_error(unsigned samples);
+
 /* The text of the step that decided; "" when none failed. */
 const char *verdict_text(const struct verdict *verdict);
 

@@ -51,6 +51,12 @@ capture_row(const struct engine *engine, const struct decide_capture *c, struct 
 	    .max_bytes = c->max_bytes,
 	    .packets = c->packets,
 	    .bytes = c->bytes,
+	    .est_bps = c->est_bps,
+	    .measured = c->measured,
+	    .est_samples = c->seen_samples,
+	    .est_error = verdict_error(c->seen_samples),
+	    .est_packets = c->seen_packets,
+	    .first_bps = c->seen_bps,
 	    .holder_count = c->holder_count};
 	snprintf(row->text, sizeof row->text, "%s", c->text);
 	snprintf(row->by, sizeof row->by, "%s", c->by);

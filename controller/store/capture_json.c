@@ -205,7 +205,11 @@ write_capture(const struct decide_capture *c, const struct walltime *at)
 	put_number(object, "packets", c->packets);
 	put_number(object, "bytes", c->bytes);
 	put_number(object, "est_bps", c->est_bps);
+	put_flag(object, "measured", c->measured);
 	put_number(object, "rated_bytes", c->rated_bytes);
+	put_number(object, "seen_samples", c->seen_samples);
+	put_number(object, "seen_packets", c->seen_packets);
+	put_number(object, "seen_bps", c->seen_bps);
 	put_flag(object, "edge", c->edge);
 	put_number(object, "wide", c->wide);
 	put_number(object, "vni", c->vni);
@@ -499,7 +503,11 @@ read_capture(struct reader *reader, const json_t *object, struct decide_capture 
 	c->packets = get_number(reader, object, "packets", UINT64_MAX);
 	c->bytes = get_number(reader, object, "bytes", UINT64_MAX);
 	c->est_bps = get_number(reader, object, "est_bps", UINT64_MAX);
+	c->measured = get_flag(reader, object, "measured");
 	c->rated_bytes = get_number(reader, object, "rated_bytes", UINT64_MAX);
+	c->seen_samples = (unsigned)get_number(reader, object, "seen_samples", UINT32_MAX);
+	c->seen_packets = get_number(reader, object, "seen_packets", UINT64_MAX);
+	c->seen_bps = get_number(reader, object, "seen_bps", UINT64_MAX);
 	c->edge = get_flag(reader, object, "edge");
 	c->wide = (enum verdict_wide)get_number(reader, object, "wide", VERDICT_PREFIX);
 	c->vni = (uint32_t)get_number(reader, object, "vni", UINT32_MAX);

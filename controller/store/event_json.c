@@ -244,23 +244,29 @@ put_sample(json_t *object, const struct sighting *s)
 	put_some(object, "merged", s->merged);
 }
 
-/* Beside what was reckoned from samples stands from how many, and how wrong it may be; from the
- * rules' counters it is no estimate. */
+/* What was reckoned from samples says from how many and how wrong it may be; from the rules'
+ * counters it is no estimate, and an operator's capture has its limit alone. */
 static void
 put_estimate(json_t *object, const struct decide_event *event)
 {
 	const struct verdict *v = event->verdict;
 	const struct decide_capture *c = event->capture;
+	unsigned samples = c != NULL ? c->seen_samples : v != NULL ? v->est_samples : 0;
+	uint64_t bps = c != NULL ? c->est_bps : v != NULL ? v->est_bps : 0;
+	bool measured = c != NULL && c->measured;
 
-	if (v != NULL && v->est_samples > 0) {
-		put_number(object, "estimated_bps", v->est_bps);
-		put_number(object, "estimated_packets", v->est_packets);
-		put_number(object, "estimate_samples", v->est_samples);
-		put_number(object, "estimate_error_percent", v->est_error);
-	} else if (c != NULL && c->est_bps > 0) {
-		put_number(object, "estimated_bps", c->est_bps);
-		put_text(object, "estimate_from", c->packets > 0 ? "counters" : "samples");
+	if (bps > 0 || measured || samples > 0) {
+		put_number(object, "estimated_bps", bps);
+		put_text(object, "estimate_from",
+		    measured      ? "counters"
+		    : samples > 0 ? "samples"
+				  : "limit");
 	}
+	if (samples == 0)
+		return;
+	put_number(object, "estimated_packets", c != NULL ? c->seen_packets : v->est_packets);
+	put_number(object, "estimate_samples", samples);
+	put_number(object, "estimate_error_percent", verdict_error(samples));
 }
 
 /* What a wider capture, or the word of a scanner, is about; what has to go for it. */

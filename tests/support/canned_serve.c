@@ -189,6 +189,12 @@ capture_row(unsigned id, struct ctl_capture *ret_row)
 	    .max_packets = 100000,
 	    .packets = 1234,
 	    .bytes = 1043210,
+	    .est_bps = 2100000,
+	    .measured = true,
+	    .est_samples = 3,
+	    .est_error = 113,
+	    .est_packets = 30000,
+	    .first_bps = 1200000,
 	    .holder_count = 1,
 	    .holders = {{.name = "leaf1",
 		.hold = HOLD_MIRRORING,
@@ -210,6 +216,10 @@ capture_row(unsigned id, struct ctl_capture *ret_row)
 		row.manual = true;
 		row.left_ms = 0;
 		snprintf(row.by, sizeof row.by, "root");
+		row.est_bps = 20000000; /* its limit */
+		row.measured = false;
+		row.est_samples = row.est_error = 0;
+		row.est_packets = row.first_bps = 0;
 		row.reason[0] = '\0';
 		row.holders[0].hold = HOLD_FAILED;
 		row.holders[0].code = RESULT_NO_FAMILY;
@@ -218,6 +228,8 @@ capture_row(unsigned id, struct ctl_capture *ret_row)
 	if (id == 3) {
 		row.state = CTL_ENDED;
 		row.code = RESULT_END_DURATION;
+		row.est_bps = row.first_bps;
+		row.measured = false;
 		row.left_ms = 0;
 		row.holder_count = 0;
 	}

@@ -350,11 +350,49 @@ corrected_from_counters_and_ended_until_it_fits(void **unused)
 	    "share is 4000, its priority the lowest");
 	assert_true(life_is_live(decide_find(rig->d, 2)->state));
 	assert_true(life_is_live(decide_find(rig->d, 3)->state));
+	/* Counters that stand still are between two steps of the hardware's, for a while. */
+	rig->now = clk_add(rig->now, 11 * CLK_S);
+	decider_obey(rig, HOLD_MIRRORING);
+	decide_stats(rig->d, rig->now, &stats);
+	assert_int_equal(stats.est_bps, 8000000);
 	/* Quiet ones free their share. */
-	rig->now = clk_add(rig->now, 2 * CLK_S);
+	rig->now = clk_add(rig->now, 1 * CLK_S);
 	decider_obey(rig, HOLD_MIRRORING);
 	decide_stats(rig->d, rig->now, &stats);
 	assert_int_equal(stats.est_bps, 0);
+	done(rig);
+}
+
+/* What the samples said counts until counters say more, and is remembered for whoever asks. */
+static void
+an_estimate_stands_until_counters_move(void **unused)
+{
+	struct decider *rig = make(wide_open);
+	const struct decide_capture *c;
+	struct sighting s;
+
+	(void)unused;
+	s = decider_sighting(rig, LOCAL, REMOTE, 2);
+	s.merged = 3;
+	s.merged_bytes = 3 * 1500 * 1000;
+	assert_int_equal(decider_decide(rig, &s).code, RESULT_OK);
+	c = decide_find(rig->d, 1);
+	assert_int_equal(c->seen_samples, 4);
+	assert_int_equal(c->seen_packets, 4000);
+	assert_int_equal(c->seen_bps, 4800000);
+	assert_int_equal(verdict_error(c->seen_samples), 98);
+	decider_obey(rig, HOLD_IN_HARDWARE);
+	/* The hardware's counters come to the kernel's with a step of seconds. */
+	rig->now = clk_add(rig->now, 3 * CLK_S);
+	decider_obey(rig, HOLD_IN_HARDWARE);
+	assert_false(c->measured);
+	assert_int_equal(c->est_bps, 4800000);
+	rig->now = clk_add(rig->now, 2 * CLK_S);
+	rig->bytes[2] = 1250000;
+	decider_obey(rig, HOLD_MIRRORING);
+	assert_true(c->measured);
+	assert_int_equal(c->est_bps, 2000000);
+	assert_int_equal(c->seen_bps, 4800000);
 	done(rig);
 }
 
@@ -399,6 +437,7 @@ main(void)
 	    cmocka_unit_test(too_large_for_capture),
 	    cmocka_unit_test(copies_are_counted),
 	    cmocka_unit_test(corrected_from_counters_and_ended_until_it_fits),
+	    cmocka_unit_test(an_estimate_stands_until_counters_move),
 	    cmocka_unit_test(a_switch_that_lies_ends_its_own_capture_first),
 	};
 

@@ -85,6 +85,9 @@ make_capture(void)
 	    .analyser_name = "lab",
 	    .analyser = {.session = 3},
 	    .est_bps = 1214400,
+	    .seen_samples = 1,
+	    .seen_packets = 10000,
+	    .seen_bps = 1214400,
 	    .holder_count = 1,
 	    .has_sighting = true,
 	    .sighting = make_sighting()};
@@ -213,6 +216,8 @@ a_capture_ends(void **state)
 	c.bytes = c.holders[0].said.bytes = 1870000;
 	c.holders[0].said.hold = HOLD_ENDED;
 	c.holders[0].said.code = RESULT_END_IDLE;
+	c.measured = true;
+	c.est_bps = 960000;
 	golden("capture-ended", &event);
 }
 
@@ -226,6 +231,7 @@ an_operators_capture(void **state)
 	(void)state;
 	c.has_sighting = false;
 	c.manual = true;
+	c.seen_samples = 0;
 	c.policy[0] = '\0';
 	strcpy(c.by, "alice");
 	strcpy(c.why, "ticket 4711: \"slow\"");
