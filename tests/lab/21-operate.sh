@@ -53,7 +53,7 @@ write_conf()
 	socket_ro = /run/fs/controller-ro.sock
 	state = /run/fs/state
 	events = /run/fs/events.json
-	lease = 6s
+	lease = 40s
 	feed "list" { url = "file:///run/fs/list.txt" }
 	analyser "wireshark" { address = 192.0.2.74 }
 	policy "blocklist" { duration = 10m }

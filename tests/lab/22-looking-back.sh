@@ -21,7 +21,8 @@ start_controller()
 	controller=$started
 	fabric_wait 20 ctl status
 }
-samples() { [ "$(ctl --json status | sed -n 's/^ *"samples": \([0-9]*\),*/\1/p')" -gt "$1" ]; }
+samples() { ctl --json status | sed -n 's/^ *"samples": \([0-9]*\),*/\1/p'; }
+more() { [ "$(samples)" -gt "$1" ]; }
 # looked_back REMOTE: how many events tell of it.
 looked_back() { grep '"retrospective"' /run/fs/events.json | grep -c "\"remote\":\"$1\""; }
 told() { [ "$(looked_back "$1")" -eq "$2" ]; }
@@ -44,9 +45,14 @@ END
 start_controller
 tap "the controller starts" ctl status || { fabric_logs; exit 1; }
 fabric_exporter swp1 1
-ip netns exec host ping -q -i 0.02 -c 100 198.51.100.9 >/dev/null
-ip netns exec host ping -q -i 0.02 -c 100 203.0.113.5 >/dev/null
-tap "samples come in" fabric_wait 20 samples 300
+# Each for as long as it takes until the exporter runs and has told of it.
+for remote in 198.51.100.9 203.0.113.5; do
+	before=$(samples)
+	fabric_start /run/fs/ping.log host ping -q -i 0.02 $remote
+	tap "samples come in of $remote" fabric_wait 40 more $((before + 150))
+	kill "$started"
+	wait "$started"
+done
 tap "nothing of them is listed" told 198.51.100.9 0
 printf '192.0.2.200\n198.51.100.9\n' >/run/fs/list.txt
 tap "a list that brings the address brings the conversation back" fabric_wait 30 told 198.51.100.9 1

@@ -10,7 +10,7 @@ for tool in tshark python3 tcpdump; do
 done
 # shellcheck source=tests/lab/fabric.bash
 . tests/lab/fabric.bash
-fabric_isolate "$0" "$@"
+[ "$(id -u)" -ne 0 ] || fabric_isolate "$0" "$@"
 build=${1:-build}
 data=${TEST_DATA:-../shared/data}/sflow
 goldens=tests/golden/sflow
@@ -140,6 +140,11 @@ if [ -d "$data" ]; then
 	check "every real datagram" judged "$data"/*.raw "$data"/*.pcap
 else
 	skip "every real datagram" "no $data: set TEST_DATA"
+fi
+if [ "$(id -u)" -ne 0 ]; then
+	skip "exporters that send here and now" "network namespaces need root"
+	echo "1..$number"
+	exit $((failed > 0))
 fi
 # Somebody must listen, or the exporters are told that nobody does.
 python3 -c 'import socket

@@ -73,8 +73,17 @@ fabric_start()
 	started=$!
 }
 
-# fabric_wait SECONDS COMMAND…: until it succeeds, tried every 20 ms; false when the time is over.
+# fabric_wait SECONDS COMMAND…: until it succeeds, tried every 20 ms; false when the time is over, which is half a minute
+# at the least: only what has failed waits so long, and machines differ.
 fabric_wait()
+{
+	local seconds=$(($1 < 30 ? 30 : $1))
+	shift
+	fabric_within $seconds "$@"
+}
+
+# fabric_within SECONDS COMMAND…: the same where the time is what is promised.
+fabric_within()
 {
 	local end=$((${EPOCHREALTIME/./} + $1 * 1000000))
 	shift

@@ -21,8 +21,6 @@
 #include "common/base/result.h"
 #include "tests/support/rig.h"
 
-#define LONG_MS 20000 /* a deadline that only a failure reaches */
-
 static struct rig rig;
 
 static int
@@ -117,7 +115,7 @@ test_file_and_tool(void **state)
 	order.filter.proto = 6;
 	order.filter.b_port = 443;
 	rig_put(&rig, &order, 60000);
-	assert_true(rig_wait(&rig, 1, HOLD_IN_HARDWARE, LONG_MS, &holding));
+	assert_true(rig_wait(&rig, 1, HOLD_IN_HARDWARE, RIG_PATIENCE_MS, &holding));
 	assert_int_equal(holding.rules, 2);
 	assert_true(file_has("[iptables]"));
 	assert_true(file_has("-A FORWARD -s 10.1.0.2 -d 198.51.100.9 -i swp+ -p tcp --dport "
@@ -125,16 +123,16 @@ test_file_and_tool(void **state)
 			     "finderscope:1:0 --nflog-group 6343"));
 	struct order six = rig_order(2, "2001:db8:1::2", "2001:db8:2::9");
 	rig_put(&rig, &six, 60000);
-	assert_true(rig_wait(&rig, 2, HOLD_IN_HARDWARE, LONG_MS, NULL));
+	assert_true(rig_wait(&rig, 2, HOLD_IN_HARDWARE, RIG_PATIENCE_MS, NULL));
 	assert_true(file_has("[ip6tables]"));
 	assert_int_equal(rig_rules(), 2);
 	assert_int_equal(
 	    rig_shell("ip6tables-legacy -w 5 -S | grep -c finderscope: | grep -qx 2"), 0);
 	drop(1);
-	assert_true(rig_wait(&rig, 1, HOLD_ENDED, LONG_MS, NULL));
+	assert_true(rig_wait(&rig, 1, HOLD_ENDED, RIG_PATIENCE_MS, NULL));
 	assert_int_equal(rig_rules(), 0);
 	drop(2);
-	assert_true(rig_wait(&rig, 2, HOLD_ENDED, LONG_MS, &holding));
+	assert_true(rig_wait(&rig, 2, HOLD_ENDED, RIG_PATIENCE_MS, &holding));
 	assert_int_equal(holding.code, RESULT_END_OPERATOR);
 	assert_false(file_is_there());
 	/* Only ever this argument; the two capabilities and no more. */
@@ -156,12 +154,12 @@ test_refused(void **state)
 
 	(void)state;
 	put(3);
-	assert_true(rig_wait(&rig, 3, HOLD_IN_HARDWARE, LONG_MS, NULL));
+	assert_true(rig_wait(&rig, 3, HOLD_IN_HARDWARE, RIG_PATIENCE_MS, NULL));
 	mode("fail hw sync failed (no room)");
 	put(4);
-	assert_true(rig_wait(&rig, 4, HOLD_REMOVING, LONG_MS, NULL));
+	assert_true(rig_wait(&rig, 4, HOLD_REMOVING, RIG_PATIENCE_MS, NULL));
 	mode("good");
-	assert_true(rig_wait(&rig, 4, HOLD_FAILED, LONG_MS, &holding));
+	assert_true(rig_wait(&rig, 4, HOLD_FAILED, RIG_PATIENCE_MS, &holding));
 	assert_int_equal(holding.code, RESULT_HARDWARE);
 	assert_string_equal(holding.text, "error: hw sync failed (no room)");
 	assert_int_equal(rig_rules(), 2);
@@ -175,19 +173,19 @@ test_stuck(void **state)
 
 	(void)state;
 	put(5);
-	assert_true(rig_wait(&rig, 5, HOLD_IN_HARDWARE, LONG_MS, NULL));
+	assert_true(rig_wait(&rig, 5, HOLD_IN_HARDWARE, RIG_PATIENCE_MS, NULL));
 	mode("stick it does not go");
 	drop(5);
-	assert_true(rig_wait(&rig, 5, HOLD_STUCK, LONG_MS, &holding));
+	assert_true(rig_wait(&rig, 5, HOLD_STUCK, RIG_PATIENCE_MS, &holding));
 	assert_string_equal(holding.text, "error: it does not go");
 	/* The tool rolled it back; our file did not. */
 	assert_int_equal(rig_rules(), 2);
 	assert_false(file_is_there());
 	put(6);
-	assert_true(rig_wait(&rig, 6, HOLD_FAILED, LONG_MS, &holding));
+	assert_true(rig_wait(&rig, 6, HOLD_FAILED, RIG_PATIENCE_MS, &holding));
 	assert_int_equal(holding.code, RESULT_STUCK);
 	mode("good");
-	assert_true(rig_wait(&rig, 5, HOLD_ENDED, LONG_MS, NULL));
+	assert_true(rig_wait(&rig, 5, HOLD_ENDED, RIG_PATIENCE_MS, NULL));
 	assert_int_equal(rig_rules(), 0);
 }
 
@@ -199,11 +197,11 @@ test_hangs(void **state)
 	(void)state;
 	mode("hang");
 	put(7);
-	assert_true(rig_wait(&rig, 7, HOLD_REMOVING, LONG_MS, &holding));
+	assert_true(rig_wait(&rig, 7, HOLD_REMOVING, RIG_PATIENCE_MS, &holding));
 	assert_int_equal(holding.code, RESULT_HARDWARE);
 	assert_string_equal(holding.text, "no answer in 2000 ms");
 	mode("good");
-	assert_true(rig_wait(&rig, 7, HOLD_FAILED, LONG_MS, NULL));
+	assert_true(rig_wait(&rig, 7, HOLD_FAILED, RIG_PATIENCE_MS, NULL));
 	/* What hung was ended. */
 	assert_int_equal(rig_shell("! pgrep -f '%s/[c]l-acltool' >/dev/null", rig.dir), 0);
 }
@@ -216,7 +214,7 @@ test_said_good_and_did_nothing(void **state)
 	(void)state;
 	mode("nothing");
 	put(8);
-	assert_true(rig_wait(&rig, 8, HOLD_FAILED, LONG_MS, &holding));
+	assert_true(rig_wait(&rig, 8, HOLD_FAILED, RIG_PATIENCE_MS, &holding));
 	assert_int_equal(holding.code, RESULT_HARDWARE);
 	assert_false(file_is_there());
 }
@@ -228,14 +226,14 @@ test_others_run_it(void **state)
 
 	(void)state;
 	put(9);
-	assert_true(rig_wait(&rig, 9, HOLD_IN_HARDWARE, LONG_MS, NULL));
+	assert_true(rig_wait(&rig, 9, HOLD_IN_HARDWARE, RIG_PATIENCE_MS, NULL));
 	/* Ours is among the files: nothing is lost by it. */
 	assert_int_equal(rig_shell("'%s'/cl-acltool -i >/dev/null", rig.dir), 0);
 	assert_int_equal(rig_rules(), 2);
 	assert_false(rig_wait(&rig, 9, HOLD_INSTALLING, 400, NULL));
 	int before = calls();
 	rig_shell("iptables-legacy -w 5 -F FORWARD");
-	assert_true(rig_wait(&rig, 9, HOLD_IN_HARDWARE, LONG_MS, &holding));
+	assert_true(rig_wait(&rig, 9, HOLD_IN_HARDWARE, RIG_PATIENCE_MS, &holding));
 	assert_int_equal(holding.code, RESULT_RULES_LOST);
 	assert_int_equal(rig_rules(), 2);
 	assert_int_equal(calls(), before + 1);
@@ -246,7 +244,7 @@ test_main_dies(void **state)
 {
 	(void)state;
 	put(10);
-	assert_true(rig_wait(&rig, 10, HOLD_IN_HARDWARE, LONG_MS, NULL));
+	assert_true(rig_wait(&rig, 10, HOLD_IN_HARDWARE, RIG_PATIENCE_MS, NULL));
 	assert_int_equal(rig_end(&rig), 1);
 	assert_false(file_is_there());
 	assert_int_equal(rig_rules(), 0);
@@ -257,7 +255,7 @@ test_killed(void **state)
 {
 	(void)state;
 	put(11);
-	assert_true(rig_wait(&rig, 11, HOLD_IN_HARDWARE, LONG_MS, NULL));
+	assert_true(rig_wait(&rig, 11, HOLD_IN_HARDWARE, RIG_PATIENCE_MS, NULL));
 	kill(rig.rules, SIGKILL);
 	(void)rig_end(&rig);
 	assert_true(file_is_there());

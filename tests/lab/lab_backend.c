@@ -26,8 +26,6 @@
 #include "common/base/result.h"
 #include "tests/support/rig.h"
 
-#define LONG_MS 15000 /* a deadline that only a failure reaches */
-
 static struct rig rig;
 static pid_t switchd = -1;
 static char cumulus[96];
@@ -211,14 +209,14 @@ test_kernel_then_hardware(void **state)
 	rig_shell("iptables-legacy -w 5 -A FORWARD -s 203.0.113.0/24 -j DROP");
 	put(1, 60000);
 	/* The two are told apart, in this order. */
-	assert_true(rig_wait(&rig, 1, HOLD_IN_KERNEL, LONG_MS, NULL));
-	assert_true(rig_wait(&rig, 1, HOLD_IN_HARDWARE, LONG_MS, &holding));
+	assert_true(rig_wait(&rig, 1, HOLD_IN_KERNEL, RIG_PATIENCE_MS, NULL));
+	assert_true(rig_wait(&rig, 1, HOLD_IN_HARDWARE, RIG_PATIENCE_MS, &holding));
 	assert_int_equal(holding.rules, 2);
 	assert_int_equal(hardware(), 2);
 	assert_true(marked());
 	assert_int_equal(syncs(), 1);
 	drop(1);
-	assert_true(rig_wait(&rig, 1, HOLD_ENDED, LONG_MS, &holding));
+	assert_true(rig_wait(&rig, 1, HOLD_ENDED, RIG_PATIENCE_MS, &holding));
 	assert_int_equal(holding.code, RESULT_END_OPERATOR);
 	assert_int_equal(hardware(), 0);
 	assert_int_equal(rig_rules(), 0);
@@ -235,10 +233,10 @@ test_mirroring_when_counters_move(void **state)
 
 	(void)state;
 	put(2, 60000);
-	assert_true(rig_wait(&rig, 2, HOLD_IN_HARDWARE, LONG_MS, NULL));
+	assert_true(rig_wait(&rig, 2, HOLD_IN_HARDWARE, RIG_PATIENCE_MS, NULL));
 	assert_false(rig_wait(&rig, 2, HOLD_MIRRORING, 500, NULL));
 	tell("traffic", "finderscope:2:1 7 7000");
-	assert_true(rig_wait(&rig, 2, HOLD_MIRRORING, LONG_MS, &holding));
+	assert_true(rig_wait(&rig, 2, HOLD_MIRRORING, RIG_PATIENCE_MS, &holding));
 	assert_int_equal(holding.packets, 7);
 	assert_int_equal(holding.bytes, 7000);
 }
@@ -252,14 +250,14 @@ test_black_hole_is_not_delivered(void **state)
 	(void)state;
 	rig_shell("ip route add blackhole 192.0.2.74/32");
 	put(3, 60000);
-	assert_true(rig_wait(&rig, 3, HOLD_FAILED, LONG_MS, &holding));
+	assert_true(rig_wait(&rig, 3, HOLD_FAILED, RIG_PATIENCE_MS, &holding));
 	assert_int_equal(holding.code, RESULT_NO_ROUTE);
 	rig_shell("ip route del blackhole 192.0.2.74/32");
 	rig_shell("ip neigh replace 192.0.2.74 lladdr 02:00:00:00:00:01 dev swp5 nud permanent");
 	put(4, 60000);
-	assert_true(rig_wait(&rig, 4, HOLD_IN_HARDWARE, LONG_MS, NULL));
+	assert_true(rig_wait(&rig, 4, HOLD_IN_HARDWARE, RIG_PATIENCE_MS, NULL));
 	tell("traffic", "finderscope:4 5 500");
-	assert_true(rig_wait(&rig, 4, HOLD_MIRRORING, LONG_MS, &holding));
+	assert_true(rig_wait(&rig, 4, HOLD_MIRRORING, RIG_PATIENCE_MS, &holding));
 	assert_int_equal(holding.copied, 0);
 	rig_shell("ip neigh del 192.0.2.74 dev swp5");
 }
@@ -271,10 +269,10 @@ test_changes_share_a_sync(void **state)
 	tell("mode", "late 800");
 	uint64_t commits = rig.status.commits;
 	put(100, 60000);
-	assert_true(rig_wait(&rig, 100, HOLD_IN_KERNEL, LONG_MS, NULL));
+	assert_true(rig_wait(&rig, 100, HOLD_IN_KERNEL, RIG_PATIENCE_MS, NULL));
 	for (unsigned i = 1; i <= 20; i++)
 		put(100 + i, 60000);
-	assert_true(rig_wait(&rig, 120, HOLD_IN_HARDWARE, LONG_MS, NULL));
+	assert_true(rig_wait(&rig, 120, HOLD_IN_HARDWARE, RIG_PATIENCE_MS, NULL));
 	assert_int_equal(hardware(), 42);
 	assert_int_equal(syncs(), 2);
 	rig_send(&rig, (struct wire_msg){.type = WIRE_RELEASE, .release = {.on = false}});
@@ -291,14 +289,14 @@ test_late_verdict(void **state)
 	(void)state;
 	tell("mode", "late 4000");
 	put(5, 300);
-	assert_true(rig_wait(&rig, 5, HOLD_IN_KERNEL, LONG_MS, NULL));
+	assert_true(rig_wait(&rig, 5, HOLD_IN_KERNEL, RIG_PATIENCE_MS, NULL));
 	struct instant start = clk_now();
-	assert_true(rig_wait(&rig, 5, HOLD_REMOVING, LONG_MS, NULL));
+	assert_true(rig_wait(&rig, 5, HOLD_REMOVING, RIG_PATIENCE_MS, NULL));
 	assert_true(rig_wait_rules(0, 3000));
 	assert_true(clk_diff(clk_now(), start) < 3300 * CLK_MS);
 	assert_int_equal(hardware(), 2);
 	tell("mode", "late 1");
-	assert_true(rig_wait(&rig, 5, HOLD_ENDED, LONG_MS, NULL));
+	assert_true(rig_wait(&rig, 5, HOLD_ENDED, RIG_PATIENCE_MS, NULL));
 	assert_int_equal(hardware(), 0);
 }
 
@@ -309,16 +307,16 @@ refused_with(const char *mode, const char *words)
 	char text[128];
 
 	put(6, 60000);
-	assert_true(rig_wait(&rig, 6, HOLD_IN_HARDWARE, LONG_MS, NULL));
+	assert_true(rig_wait(&rig, 6, HOLD_IN_HARDWARE, RIG_PATIENCE_MS, NULL));
 	unsigned before = syncs();
 	snprintf(text, sizeof text, "%s %s", mode, words);
 	tell("mode", text);
 	put(7, 60000);
 	put(8, 60000);
-	assert_true(rig_wait(&rig, 8, HOLD_REMOVING, LONG_MS, NULL));
+	assert_true(rig_wait(&rig, 8, HOLD_REMOVING, RIG_PATIENCE_MS, NULL));
 	if (strcmp(mode, "refuse") == 0)
 		tell("mode", "good");
-	assert_true(rig_wait(&rig, 8, HOLD_FAILED, LONG_MS, &holding));
+	assert_true(rig_wait(&rig, 8, HOLD_FAILED, RIG_PATIENCE_MS, &holding));
 	assert_int_equal(holding.code, RESULT_HARDWARE);
 	assert_string_equal(holding.text, words);
 	/* What was there before stays; what was being added is nowhere. */
@@ -327,7 +325,7 @@ refused_with(const char *mode, const char *words)
 	assert_true(syncs() >= before + 2);
 	tell("mode", "good");
 	put(9, 60000);
-	assert_true(rig_wait(&rig, 9, HOLD_IN_HARDWARE, LONG_MS, NULL));
+	assert_true(rig_wait(&rig, 9, HOLD_IN_HARDWARE, RIG_PATIENCE_MS, NULL));
 	assert_int_equal(hardware(), 4);
 }
 
@@ -352,17 +350,17 @@ test_stuck(void **state)
 
 	(void)state;
 	put(10, 60000);
-	assert_true(rig_wait(&rig, 10, HOLD_IN_HARDWARE, LONG_MS, NULL));
+	assert_true(rig_wait(&rig, 10, HOLD_IN_HARDWARE, RIG_PATIENCE_MS, NULL));
 	tell("mode", "stick the ASIC says no");
 	drop(10);
-	assert_true(rig_wait(&rig, 10, HOLD_STUCK, LONG_MS, &holding));
+	assert_true(rig_wait(&rig, 10, HOLD_STUCK, RIG_PATIENCE_MS, &holding));
 	assert_int_equal(holding.code, RESULT_STUCK);
 	assert_string_equal(holding.text, "the ASIC says no");
 	/* Not rolled back. */
 	assert_int_equal(rig_rules(), 0);
 	assert_int_equal(hardware(), 2);
 	put(11, 60000);
-	assert_true(rig_wait(&rig, 11, HOLD_FAILED, LONG_MS, &holding));
+	assert_true(rig_wait(&rig, 11, HOLD_FAILED, RIG_PATIENCE_MS, &holding));
 	assert_int_equal(holding.code, RESULT_STUCK);
 	assert_true(rig.status.stopped);
 	assert_int_equal(rig.status.code, RESULT_STUCK);
@@ -372,11 +370,11 @@ test_stuck(void **state)
 	assert_false(rig_wait(&rig, 10, HOLD_ENDED, 2500, NULL));
 	assert_true(syncs() > before);
 	tell("mode", "good");
-	assert_true(rig_wait(&rig, 10, HOLD_ENDED, LONG_MS, &holding));
+	assert_true(rig_wait(&rig, 10, HOLD_ENDED, RIG_PATIENCE_MS, &holding));
 	assert_int_equal(holding.code, RESULT_END_OPERATOR);
 	assert_int_equal(hardware(), 0);
 	put(12, 60000);
-	assert_true(rig_wait(&rig, 12, HOLD_IN_HARDWARE, LONG_MS, NULL));
+	assert_true(rig_wait(&rig, 12, HOLD_IN_HARDWARE, RIG_PATIENCE_MS, NULL));
 	assert_false(rig.status.stopped);
 }
 
@@ -385,19 +383,19 @@ test_stuck_and_an_operator(void **state)
 {
 	(void)state;
 	put(13, 60000);
-	assert_true(rig_wait(&rig, 13, HOLD_IN_HARDWARE, LONG_MS, NULL));
+	assert_true(rig_wait(&rig, 13, HOLD_IN_HARDWARE, RIG_PATIENCE_MS, NULL));
 	tell("mode", "stick no");
 	drop(13);
-	assert_true(rig_wait(&rig, 13, HOLD_STUCK, LONG_MS, NULL));
+	assert_true(rig_wait(&rig, 13, HOLD_STUCK, RIG_PATIENCE_MS, NULL));
 	/* As finderscope-agent --go-on does. */
 	assert_int_equal(rules_task(&rig.config, RULES_GO_ON, 0), 0);
 	put(14, 60000);
 	/* The hardware refuses any sync with a removal in it, and so this one as well; but it was
 	 * tried. */
-	assert_true(rig_wait(&rig, 14, HOLD_IN_KERNEL, LONG_MS, NULL));
+	assert_true(rig_wait(&rig, 14, HOLD_IN_KERNEL, RIG_PATIENCE_MS, NULL));
 	tell("mode", "good");
-	assert_true(rig_wait(&rig, 13, HOLD_ENDED, LONG_MS, NULL));
-	assert_true(wait_hardware(rig_rules(), LONG_MS));
+	assert_true(rig_wait(&rig, 13, HOLD_ENDED, RIG_PATIENCE_MS, NULL));
+	assert_true(wait_hardware(rig_rules(), RIG_PATIENCE_MS));
 }
 
 static void
@@ -405,15 +403,15 @@ test_floor(void **state)
 {
 	(void)state;
 	put(20, 60000);
-	assert_true(rig_wait(&rig, 20, HOLD_IN_HARDWARE, LONG_MS, NULL));
+	assert_true(rig_wait(&rig, 20, HOLD_IN_HARDWARE, RIG_PATIENCE_MS, NULL));
 	struct instant start = clk_now();
 	put(21, 60000);
-	assert_true(rig_wait(&rig, 21, HOLD_IN_HARDWARE, LONG_MS, NULL));
+	assert_true(rig_wait(&rig, 21, HOLD_IN_HARDWARE, RIG_PATIENCE_MS, NULL));
 	assert_true(clk_diff(clk_now(), start) > 2000 * CLK_MS);
 	/* A removal does not wait. */
 	start = clk_now();
 	drop(20);
-	assert_true(rig_wait(&rig, 20, HOLD_ENDED, LONG_MS, NULL));
+	assert_true(rig_wait(&rig, 20, HOLD_ENDED, RIG_PATIENCE_MS, NULL));
 	assert_true(clk_diff(clk_now(), start) < 2500 * CLK_MS);
 	assert_int_equal(hardware(), 2);
 }
@@ -425,22 +423,22 @@ test_no_answer(void **state)
 
 	(void)state;
 	put(22, 60000);
-	assert_true(rig_wait(&rig, 22, HOLD_IN_HARDWARE, LONG_MS, NULL));
+	assert_true(rig_wait(&rig, 22, HOLD_IN_HARDWARE, RIG_PATIENCE_MS, NULL));
 	tell("mode", "silent");
 	put(23, 60000);
-	assert_true(rig_wait(&rig, 23, HOLD_IN_KERNEL, LONG_MS, NULL));
+	assert_true(rig_wait(&rig, 23, HOLD_IN_KERNEL, RIG_PATIENCE_MS, NULL));
 	struct instant start = clk_now();
 	drop(22);
 	/* The kernel does not wait for a switchd that hangs. */
 	assert_true(rig_wait_rules(2, 2000));
 	assert_true(clk_diff(clk_now(), start) < 2300 * CLK_MS);
-	assert_true(rig_wait(&rig, 23, HOLD_REMOVING, LONG_MS, &holding));
+	assert_true(rig_wait(&rig, 23, HOLD_REMOVING, RIG_PATIENCE_MS, &holding));
 	assert_int_equal(holding.code, RESULT_HARDWARE);
 	assert_string_equal(holding.text, "no answer in 2500 ms");
-	assert_true(rig_wait(&rig, 22, HOLD_STUCK, LONG_MS, NULL));
+	assert_true(rig_wait(&rig, 22, HOLD_STUCK, RIG_PATIENCE_MS, NULL));
 	tell("mode", "good");
-	assert_true(rig_wait(&rig, 22, HOLD_ENDED, LONG_MS, NULL));
-	assert_true(wait_hardware(0, LONG_MS));
+	assert_true(rig_wait(&rig, 22, HOLD_ENDED, RIG_PATIENCE_MS, NULL));
+	assert_true(wait_hardware(0, RIG_PATIENCE_MS));
 }
 
 static void
@@ -451,15 +449,15 @@ test_switchd_restarts(void **state)
 	(void)state;
 	stop_switchd();
 	put(24, 60000);
-	assert_true(rig_wait(&rig, 24, HOLD_REMOVING, LONG_MS, &holding));
+	assert_true(rig_wait(&rig, 24, HOLD_REMOVING, RIG_PATIENCE_MS, &holding));
 	assert_int_equal(holding.code, RESULT_HARDWARE);
 	assert_int_equal(rig_rules(), 0);
 	/* Nobody knows what the hardware did. */
-	assert_true(rig_wait(&rig, 24, HOLD_STUCK, LONG_MS, &holding));
+	assert_true(rig_wait(&rig, 24, HOLD_STUCK, RIG_PATIENCE_MS, &holding));
 	assert_true(start_switchd());
-	assert_true(rig_wait(&rig, 24, HOLD_FAILED, LONG_MS, NULL));
+	assert_true(rig_wait(&rig, 24, HOLD_FAILED, RIG_PATIENCE_MS, NULL));
 	put(25, 60000);
-	assert_true(rig_wait(&rig, 25, HOLD_IN_HARDWARE, LONG_MS, NULL));
+	assert_true(rig_wait(&rig, 25, HOLD_IN_HARDWARE, RIG_PATIENCE_MS, NULL));
 	assert_int_equal(hardware(), 2);
 }
 
@@ -473,13 +471,13 @@ test_full(void **state)
 	tell("mode", "others 5");
 	put(26, 60000);
 	/* 5 of 8 are taken, 6 may be: a fifth is the switch's. */
-	assert_true(rig_wait(&rig, 26, HOLD_FAILED, LONG_MS, &holding));
+	assert_true(rig_wait(&rig, 26, HOLD_FAILED, RIG_PATIENCE_MS, &holding));
 	assert_int_equal(holding.code, RESULT_LIMIT_ACL);
 	tell("mode", "others 4");
 	put(27, 60000);
-	assert_true(rig_wait(&rig, 27, HOLD_IN_HARDWARE, LONG_MS, NULL));
+	assert_true(rig_wait(&rig, 27, HOLD_IN_HARDWARE, RIG_PATIENCE_MS, NULL));
 	put(28, 60000);
-	assert_true(rig_wait(&rig, 28, HOLD_FAILED, LONG_MS, &holding));
+	assert_true(rig_wait(&rig, 28, HOLD_FAILED, RIG_PATIENCE_MS, &holding));
 	assert_int_equal(holding.code, RESULT_LIMIT_ACL);
 }
 
@@ -514,10 +512,10 @@ test_rule_brake(void **state)
 	(void)state;
 	put(60, 60000);
 	put(61, 60000);
-	assert_true(rig_wait(&rig, 61, HOLD_IN_HARDWARE, LONG_MS, NULL));
+	assert_true(rig_wait(&rig, 61, HOLD_IN_HARDWARE, RIG_PATIENCE_MS, NULL));
 	tell("traffic", "finderscope:61 10 1000");
 	tell("traffic", "finderscope:60:1 1000 1000000000");
-	assert_true(rig_wait(&rig, 60, HOLD_ENDED, LONG_MS, &holding));
+	assert_true(rig_wait(&rig, 60, HOLD_ENDED, RIG_PATIENCE_MS, &holding));
 	assert_int_equal(holding.code, RESULT_END_BRAKE);
 	assert_non_null(strstr(holding.text, "this switch allows 10000000"));
 	assert_int_equal(hardware(), 2);
@@ -533,10 +531,10 @@ test_switch_brake(void **state)
 	(void)state;
 	put(62, 60000);
 	put(63, 60000);
-	assert_true(rig_wait(&rig, 63, HOLD_IN_HARDWARE, LONG_MS, NULL));
+	assert_true(rig_wait(&rig, 63, HOLD_IN_HARDWARE, RIG_PATIENCE_MS, NULL));
 	tell("traffic", "finderscope:62 10 1000");
 	tell("traffic", "finderscope:63 1000 1000000000");
-	assert_true(rig_wait(&rig, 63, HOLD_ENDED, LONG_MS, &holding));
+	assert_true(rig_wait(&rig, 63, HOLD_ENDED, RIG_PATIENCE_MS, &holding));
 	assert_int_equal(holding.code, RESULT_END_BRAKE);
 	assert_non_null(strstr(holding.text, "all captures copied"));
 	assert_int_equal(hardware(), 2);
@@ -558,16 +556,16 @@ test_limits_of_a_capture(void **state)
 	order = rig_order(66, "10.1.0.2", "198.51.100.11");
 	order.max_bps = 1000;
 	rig_put(&rig, &order, 60000);
-	assert_true(rig_wait(&rig, 66, HOLD_IN_HARDWARE, LONG_MS, NULL));
+	assert_true(rig_wait(&rig, 66, HOLD_IN_HARDWARE, RIG_PATIENCE_MS, NULL));
 	tell("traffic", "finderscope:64:0 5 50");
 	tell("traffic", "finderscope:64:1 5 50");
-	assert_true(rig_wait(&rig, 64, HOLD_ENDED, LONG_MS, &holding));
+	assert_true(rig_wait(&rig, 64, HOLD_ENDED, RIG_PATIENCE_MS, &holding));
 	assert_int_equal(holding.code, RESULT_END_PACKETS);
 	tell("traffic", "finderscope:65:0 5 6000");
-	assert_true(rig_wait(&rig, 65, HOLD_ENDED, LONG_MS, &holding));
+	assert_true(rig_wait(&rig, 65, HOLD_ENDED, RIG_PATIENCE_MS, &holding));
 	assert_int_equal(holding.code, RESULT_END_BYTES);
 	tell("traffic", "finderscope:66:0 100 10000000");
-	assert_true(rig_wait(&rig, 66, HOLD_ENDED, LONG_MS, &holding));
+	assert_true(rig_wait(&rig, 66, HOLD_ENDED, RIG_PATIENCE_MS, &holding));
 	assert_int_equal(holding.code, RESULT_END_BRAKE);
 	assert_int_equal(hardware(), 0);
 }
@@ -579,7 +577,7 @@ test_main_dies(void **state)
 {
 	(void)state;
 	put(30, 60000);
-	assert_true(rig_wait(&rig, 30, HOLD_IN_HARDWARE, LONG_MS, NULL));
+	assert_true(rig_wait(&rig, 30, HOLD_IN_HARDWARE, RIG_PATIENCE_MS, NULL));
 	assert_int_equal(rig_end(&rig), 1);
 	assert_int_equal(rig_rules(), 0);
 	assert_int_equal(hardware(), 0);
@@ -591,12 +589,12 @@ test_killed_and_started(void **state)
 {
 	(void)state;
 	put(31, 60000);
-	assert_true(rig_wait(&rig, 31, HOLD_IN_HARDWARE, LONG_MS, NULL));
+	assert_true(rig_wait(&rig, 31, HOLD_IN_HARDWARE, RIG_PATIENCE_MS, NULL));
 	kill(rig.rules, SIGKILL);
 	(void)rig_end(&rig);
 	assert_int_equal(hardware(), 2);
 	assert_true(rig_start(&rig));
-	assert_true(wait_hardware(0, LONG_MS));
+	assert_true(wait_hardware(0, RIG_PATIENCE_MS));
 	assert_int_equal(rig_rules(), 0);
 }
 
@@ -606,7 +604,7 @@ test_killed_between(void **state)
 {
 	(void)state;
 	put(32, 60000);
-	assert_true(rig_wait(&rig, 32, HOLD_IN_HARDWARE, LONG_MS, NULL));
+	assert_true(rig_wait(&rig, 32, HOLD_IN_HARDWARE, RIG_PATIENCE_MS, NULL));
 	kill(rig.rules, SIGKILL);
 	(void)rig_end(&rig);
 	rig_shell("iptables-legacy -w 5 -F FORWARD");
@@ -623,7 +621,7 @@ test_killed_and_refused(void **state)
 
 	(void)state;
 	put(33, 60000);
-	assert_true(rig_wait(&rig, 33, HOLD_IN_HARDWARE, LONG_MS, NULL));
+	assert_true(rig_wait(&rig, 33, HOLD_IN_HARDWARE, RIG_PATIENCE_MS, NULL));
 	kill(rig.rules, SIGKILL);
 	(void)rig_end(&rig);
 	tell("mode", "stick still there");
@@ -635,10 +633,10 @@ test_killed_and_refused(void **state)
 		rig_listen(&rig, 100);
 	assert_true(rig.status.stopped);
 	put(34, 60000);
-	assert_true(rig_wait(&rig, 34, HOLD_FAILED, LONG_MS, &holding));
+	assert_true(rig_wait(&rig, 34, HOLD_FAILED, RIG_PATIENCE_MS, &holding));
 	assert_int_equal(holding.code, RESULT_STUCK);
 	tell("mode", "good");
-	assert_true(wait_hardware(0, LONG_MS));
+	assert_true(wait_hardware(0, RIG_PATIENCE_MS));
 	for (int i = 0; i < 100 && rig.status.stopped; i++)
 		rig_listen(&rig, 100);
 	assert_false(rig.status.stopped);
@@ -653,11 +651,11 @@ test_put_back_into_hardware(void **state)
 
 	(void)state;
 	put(40, 60000);
-	assert_true(rig_wait(&rig, 40, HOLD_IN_HARDWARE, LONG_MS, NULL));
+	assert_true(rig_wait(&rig, 40, HOLD_IN_HARDWARE, RIG_PATIENCE_MS, NULL));
 	rig_shell("iptables-legacy -w 5 -F FORWARD");
-	assert_true(rig_wait(&rig, 40, HOLD_IN_KERNEL, LONG_MS, &holding));
+	assert_true(rig_wait(&rig, 40, HOLD_IN_KERNEL, RIG_PATIENCE_MS, &holding));
 	assert_int_equal(holding.code, RESULT_RULES_LOST);
-	assert_true(rig_wait(&rig, 40, HOLD_IN_HARDWARE, LONG_MS, &holding));
+	assert_true(rig_wait(&rig, 40, HOLD_IN_HARDWARE, RIG_PATIENCE_MS, &holding));
 	assert_int_equal(hardware(), 2);
 }
 
@@ -667,10 +665,10 @@ test_rolled_back_by_others(void **state)
 {
 	(void)state;
 	put(41, 60000);
-	assert_true(rig_wait(&rig, 41, HOLD_IN_HARDWARE, LONG_MS, NULL));
+	assert_true(rig_wait(&rig, 41, HOLD_IN_HARDWARE, RIG_PATIENCE_MS, NULL));
 	rig_shell("iptables-legacy-save -t filter >'%s/save'", rig.dir);
 	drop(41);
-	assert_true(rig_wait(&rig, 41, HOLD_ENDED, LONG_MS, NULL));
+	assert_true(rig_wait(&rig, 41, HOLD_ENDED, RIG_PATIENCE_MS, NULL));
 	assert_int_equal(hardware(), 0);
 	/* And into the hardware as well, before anybody looks. */
 	kill(rig.rules, SIGSTOP);
@@ -681,13 +679,13 @@ test_rolled_back_by_others(void **state)
 	assert_int_equal(hardware(), 2);
 	tell("mode", "stick no");
 	kill(rig.rules, SIGCONT);
-	assert_true(rig_wait_rules(0, LONG_MS));
+	assert_true(rig_wait_rules(0, RIG_PATIENCE_MS));
 	/* No capture accounts for them; they are not forgotten for that. */
 	for (int i = 0; i < 100 && !rig.status.stopped; i++)
 		rig_listen(&rig, 100);
 	assert_int_equal(rig.status.code, RESULT_STUCK);
 	tell("mode", "good");
-	assert_true(wait_hardware(0, LONG_MS));
+	assert_true(wait_hardware(0, RIG_PATIENCE_MS));
 }
 
 static void
@@ -695,7 +693,7 @@ test_helper_is_bare(void **state)
 {
 	(void)state;
 	put(42, 60000);
-	assert_true(rig_wait(&rig, 42, HOLD_IN_HARDWARE, LONG_MS, NULL));
+	assert_true(rig_wait(&rig, 42, HOLD_IN_HARDWARE, RIG_PATIENCE_MS, NULL));
 	assert_int_equal(
 	    rig_shell("p=$(pgrep -P %d) && grep -q 'CapEff:\t0000000000000000' /proc/$p/status && "
 		      "grep -q 'NoNewPrivs:\t1' /proc/$p/status && grep -q 'Seccomp:\t2' "
@@ -704,7 +702,7 @@ test_helper_is_bare(void **state)
 	    0);
 	/* Without it the agent does not go on. */
 	assert_int_equal(rig_shell("kill -9 $(pgrep -P %d)", (int)rig.rules), 0);
-	assert_true(rig_wait_rules(0, LONG_MS));
+	assert_true(rig_wait_rules(0, RIG_PATIENCE_MS));
 	assert_int_equal(rig_end(&rig), 1);
 }
 
@@ -725,14 +723,14 @@ test_missing(void **state)
 	(void)state;
 	assert_int_equal(rig.status.backend, WIRE_BACKEND_RESYNC);
 	put(43, 60000);
-	assert_true(rig_wait(&rig, 43, HOLD_REMOVING, LONG_MS, &holding));
+	assert_true(rig_wait(&rig, 43, HOLD_REMOVING, RIG_PATIENCE_MS, &holding));
 	assert_int_equal(holding.code, RESULT_HARDWARE);
 	assert_int_equal(rig_rules(), 0);
 	/* switchd comes up later. */
 	assert_true(start_switchd());
-	assert_true(rig_wait(&rig, 43, HOLD_FAILED, LONG_MS, NULL));
+	assert_true(rig_wait(&rig, 43, HOLD_FAILED, RIG_PATIENCE_MS, NULL));
 	put(44, 60000);
-	assert_true(rig_wait(&rig, 44, HOLD_IN_HARDWARE, LONG_MS, NULL));
+	assert_true(rig_wait(&rig, 44, HOLD_IN_HARDWARE, RIG_PATIENCE_MS, NULL));
 }
 
 int

@@ -333,7 +333,7 @@ anything_at_all(void **state)
 
 	(void)state;
 	rig_put(&rig, &order, 60000);
-	assert_true(rig_wait(&rig, 999999, HOLD_IN_KERNEL, 5000, NULL));
+	assert_true(rig_wait(&rig, 999999, HOLD_IN_KERNEL, RIG_PATIENCE_MS, NULL));
 	files = open_files(rig.rules);
 	for (unsigned i = 0; i < 6000; i++) {
 		struct wire_msg msg = some_put(&seed, i);
@@ -389,13 +389,13 @@ messages_of_others(void **state)
 			rig_listen(&rig, 2);
 	}
 	rig_put(&rig, &order, 60000);
-	assert_true(rig_wait(&rig, 5, HOLD_IN_KERNEL, 5000, NULL));
+	assert_true(rig_wait(&rig, 5, HOLD_IN_KERNEL, RIG_PATIENCE_MS, NULL));
 	check_kernel(2);
 	assert_int_equal(open_files(rig.rules), files);
 	order = rig_order(6, "10.1.0.2", "192.0.2.10");
 	rig_put(&rig, &order, 60000);
 	struct holding holding;
-	assert_true(rig_wait(&rig, 6, HOLD_FAILED, 5000, &holding));
+	assert_true(rig_wait(&rig, 6, HOLD_FAILED, RIG_PATIENCE_MS, &holding));
 	assert_int_equal(holding.code, RESULT_NEVER_CAPTURE);
 }
 

@@ -177,7 +177,7 @@ test_with_the_lock(void **state)
 	}
 	rig_listen(&rig, LEASE_MS);
 	stop_writer(other);
-	assert_true(rig_wait_rules(40, 10000));
+	assert_true(rig_wait_rules(40, RIG_PATIENCE_MS));
 	board->stop = true;
 	waitpid(sender, NULL, 0);
 	/* Any word that makes rules tell its state. */
@@ -224,7 +224,7 @@ test_without_the_lock(void **state)
 	(void)state;
 	struct order stays = order_of(7);
 	rig_put(&rig, &stays, 60000);
-	assert_true(rig_wait(&rig, 7, HOLD_IN_KERNEL, 5000, NULL));
+	assert_true(rig_wait(&rig, 7, HOLD_IN_KERNEL, RIG_PATIENCE_MS, NULL));
 	/* It takes a lock, but another one. */
 	snprintf(lock, sizeof lock, "%s/other.lock", rig.dir);
 	pid_t other = start_writer(lock, "-w");
@@ -242,16 +242,16 @@ test_without_the_lock(void **state)
 	/* Nothing new; what is there stays; what is to go goes. */
 	struct order order = order_of(8);
 	rig_put(&rig, &order, 60000);
-	assert_true(rig_wait(&rig, 8, HOLD_FAILED, 5000, &holding));
+	assert_true(rig_wait(&rig, 8, HOLD_FAILED, RIG_PATIENCE_MS, &holding));
 	assert_int_equal(holding.code, RESULT_FOREIGN_WRITER);
 	rig_send(&rig, (struct wire_msg){.type = WIRE_DROP, .drop = {.capture = 7}});
-	assert_true(rig_wait(&rig, 7, HOLD_ENDED, 5000, NULL));
-	assert_true(rig_wait_rules(0, 10000));
+	assert_true(rig_wait(&rig, 7, HOLD_ENDED, RIG_PATIENCE_MS, NULL));
+	assert_true(rig_wait_rules(0, RIG_PATIENCE_MS));
 	/* Until an operator says go on. */
 	rig_send(&rig, (struct wire_msg){.type = WIRE_UNSTICK});
 	order = order_of(9);
 	rig_put(&rig, &order, 60000);
-	assert_true(rig_wait(&rig, 9, HOLD_IN_KERNEL, 5000, NULL));
+	assert_true(rig_wait(&rig, 9, HOLD_IN_KERNEL, RIG_PATIENCE_MS, NULL));
 }
 
 int

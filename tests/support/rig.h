@@ -36,6 +36,9 @@ struct order rig_order(uint64_t capture, const char *a, const char *b);
 void rig_put(struct rig *rig, const struct order *order, uint32_t lease_ms);
 void rig_send(struct rig *rig, struct wire_msg msg);
 
+/* Long enough for any machine: only a failure waits for it. */
+#define RIG_PATIENCE_MS 30000
+
 /* Waits until the capture is reported in that state; false after `ms`. */
 bool rig_wait(struct rig *rig, uint64_t capture, enum hold hold, int ms, struct holding *ret);
 
