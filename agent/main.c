@@ -18,6 +18,7 @@
 #include "agent/main/agent_conf.h"
 #include "agent/mirror/mirror.h"
 #include "agent/rules/rules.h"
+#include "agent/wire/lean.h"
 #include "common/base/keys.h"
 #include "common/base/log.h"
 
@@ -254,6 +255,7 @@ main(int argc, char **argv)
 {
 	struct words w = {.config = AGENT_CONF_PATH, .level = LOG_LEVEL_INFO};
 
+	lean_begin();
 	if (!read_words(argc, argv, &w))
 		return 2;
 	if (w.help || w.version) {

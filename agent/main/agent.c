@@ -19,6 +19,7 @@
 #include "agent/main/roles.h"
 #include "agent/main/system.h"
 #include "agent/wire/jail.h"
+#include "agent/wire/lean.h"
 #include "agent/wire/wire.h"
 #include "common/base/log.h"
 #include "common/base/result.h"
@@ -578,6 +579,7 @@ run(struct agent *a, const struct keys_pair *keys)
 	}
 	watch_link(a);
 	watch_netlink(a);
+	lean_settle();
 	(void)sd_notify(0, "READY=1");
 	(void)sd_event_loop(a->event);
 	(void)sd_notify(0, "STOPPING=1");

@@ -17,6 +17,7 @@
 #include "agent/mirror/nfpacket.h"
 #include "agent/mirror/segment.h"
 #include "agent/wire/jail.h"
+#include "agent/wire/lean.h"
 #include "agent/wire/wire.h"
 #include "common/base/clk.h"
 #include "common/base/log.h"
@@ -33,8 +34,8 @@
 #define uthash_nonfatal_oom(item) ((item)->capture = 0)
 
 struct control {
-	_Alignas(struct cmsghdr) uint8_t
-	    bytes[CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(struct in6_pktinfo))];
+	_Alignas(struct cmsghdr)
+	    uint8_t bytes[CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(struct in6_pktinfo))];
 };
 
 struct session {
@@ -436,6 +437,7 @@ mirror_main(uid_t uid, gid_t gid)
 	int r = jail_drop(uid, gid, 0);
 	if (r == 0)
 		r = jail_seccomp(JAIL_MIRROR);
+	lean_settle();
 	if (r == 0)
 		run(m);
 	else

@@ -17,6 +17,7 @@
 #include "agent/rules/rules_part.h"
 #include "agent/rules/target.h"
 #include "agent/wire/jail.h"
+#include "agent/wire/lean.h"
 #include "common/base/log.h"
 
 #define CONFIG_WAIT_MS 10000
@@ -213,6 +214,7 @@ rules_main(void)
 	(void)rules_clean(&r->backend, CLEAN_WAIT_MS, &r->sync.orphans);
 	r->sync.needed = r->sync.orphans;
 	rules_send_status(r);
+	lean_settle();
 	while (turn(r))
 		;
 	if (r->pending)

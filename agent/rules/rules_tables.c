@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "agent/rules/rules_part.h"
+#include "agent/wire/lean.h"
 #include "common/base/log.h"
 #include "common/base/result.h"
 
@@ -159,4 +160,6 @@ rules_tick(struct rules *r, struct instant now)
 		r->pending = true;
 	if (missing > 0 && !r->stopping)
 		put_back(r, now);
+	/* The tables' copies, this look's and those of the commits before it. */
+	lean_trim();
 }

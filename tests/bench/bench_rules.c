@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "agent/rules/commit.h"
+#include "agent/wire/lean.h"
 #include "agent/rules/target.h"
 #include "common/base/clk.h"
 #include "tests/support/rig.h"
@@ -315,6 +316,7 @@ main(void)
 		printf("# bench_rules needs root, to make a network namespace\n");
 		return 0;
 	}
+	lean_begin(); /* as the agent's processes do */
 	measure(10);
 	measure(1000);
 	measure(10000);
