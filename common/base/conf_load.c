@@ -436,6 +436,10 @@ build_section(struct load *load, cfg_t *cfg, const struct conf_option *options,
 		if (!(section->file = strdup(cfg->filename ? cfg->filename : load->file)) ||
 		    (cfg->title && !(section->title = strdup(cfg->title))))
 			return -ENOMEM;
+		load->file = section->file;
+		if (cfg->title && conf_value_text_wrong(cfg->title))
+			return fail(load, section->line, "%s \"%.40s\": %s", cfg->name, cfg->title,
+			    conf_value_text_wrong(cfg->title));
 	}
 	for (size_t i = 0; i < n; i++) {
 		struct conf_item *item = &section->items[section->item_count++];

@@ -10,6 +10,7 @@
 #include "common/base/clk.h"
 
 #define TEXT_MAX 1024
+#define TEXT_MAX_WORD "1024"
 
 /* A decimal number and the index of the unit letter behind it in `letters` (-1: none); the end must
  * follow. */
@@ -211,6 +212,17 @@ read_typed(const struct conf_option *option, struct conf_value *value)
 	return 0;
 }
 
+const char *
+conf_value_text_wrong(const char *text)
+{
+	if (strlen(text) > TEXT_MAX)
+		return "the text is too long; at most " TEXT_MAX_WORD " bytes";
+	for (const char *p = text; *p; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f || (p[0] == '$' && p[1] == '{'))
+			return "there is a control character or ${ in the text";
+	return NULL;
+}
+
 int
 conf_value_read(const struct conf_option *option, struct conf_value *value, char *why, size_t size)
 {
@@ -219,15 +231,10 @@ conf_value_read(const struct conf_option *option, struct conf_value *value, char
 			option->type == CONF_SIZE || option->type == CONF_RATE;
 	int r;
 
-	if (strlen(value->text) > TEXT_MAX) {
-		snprintf(why, size, "the text is too long; at most %d bytes", TEXT_MAX);
+	if (conf_value_text_wrong(value->text)) {
+		snprintf(why, size, "%s", conf_value_text_wrong(value->text));
 		return -EINVAL;
 	}
-	for (const char *p = value->text; *p; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f || (p[0] == '$' && p[1] == '{')) {
-			snprintf(why, size, "there is a control character or ${ in the text");
-			return -EINVAL;
-		}
 	r = read_typed(option, value);
 	if (r == -EINVAL) {
 		snprintf(why, size, "\"%.64s\" is not %s", value->text,

@@ -41,6 +41,10 @@ struct conf {
 	struct conf_section *root;
 };
 
+/* What no value and no title may be, as a static text of what is wrong; NULL when `text` is fine.
+ */
+const char *conf_value_text_wrong(const char *text);
+
 /*
  * Reads value->text as `option` says, into value's other fields. 0, or -EINVAL and in `why` (of
  * `size` bytes) what is wrong and what would be right.

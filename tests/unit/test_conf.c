@@ -124,7 +124,7 @@ says_what_is_wrong_and_where(void **state)
 	    {"\x01 = a", "t:1: there is a control character"},
 	    {"\"\\x01\" = a", "t:1: it cannot be read"},
 	    {"\"zzz\\n\\e\" = a", "t:1: there is no setting \"zzz??\" here"},
-	    {"feed \"a\\nb\" { }", "t:1: feed \"a?b\": the setting \"url\" is missing"},
+	    {"feed \"a\\nb\" { url = u }", "t:1: feed \"a?b\": there is a control character or ${"},
 	    {"text = \"\\n\"", "t:1: text: there is a control character"},
 	    {"listen", "t:1: premature end of file"},
 	};
