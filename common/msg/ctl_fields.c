@@ -136,6 +136,12 @@ static const struct ctl_fields status_fields[] = {
     NUMBER(lost_samples),
     NUMBER(ring_dropped),
     NUMBER(mirror_copies),
+    NUMBER(loop_longest_us),
+    NUMBER(loop_longest_held_us),
+    TEXT(loop_longest_doing),
+    NUMBER(loop_lately_us),
+    NUMBER(loop_lately_held_us),
+    TEXT(loop_lately_doing),
     END,
 };
 #undef S

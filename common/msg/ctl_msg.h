@@ -124,6 +124,12 @@ struct ctl_status {
 	uint64_t lost_samples;  /* by the exporters' sequence numbers */
 	uint64_t ring_dropped;  /* sightings lost between a receiver and the engine */
 	uint64_t mirror_copies; /* ERSPAN seen by sFlow, never entered */
+	/* The longest turn of the controller's loop, since the start and in the last minute: by the
+	 * clock, without waits for a processor, and what the latter was about. */
+	uint64_t loop_longest_us, loop_longest_held_us;
+	char loop_longest_doing[CTL_WORD_MAX];
+	uint64_t loop_lately_us, loop_lately_held_us;
+	char loop_lately_doing[CTL_WORD_MAX];
 };
 
 struct ctl_counter {
@@ -231,7 +237,7 @@ struct ctl_plan {
 struct ctl_feed {
 	char name[CTL_NAME_MAX];
 	char url[CTL_URL_MAX];
-	char state[CTL_WORD_MAX]; /* "good", "stale", "failing", "never" */
+	char state[CTL_WORD_MAX]; /* "good", "stale", "failing", "refused", "never" */
 	char text[CTL_TEXT_MAX];  /* the last error */
 	uint64_t entries, entries4, entries6, bad_lines, sightings;
 	uint64_t age_ms, next_ms, interval_ms; /* of the good copy; until the next try */

@@ -6,6 +6,9 @@
 #include "controller/ctl/cmd.h"
 #include "controller/ctl/list.h"
 
+/* No turn of the controller's loop should be longer. */
+#define SLOW_US 50000
+
 static void
 make_state(const void *row, char text[OUT_TEXT_MAX], enum text_table_colour *ret_colour)
 {
@@ -81,6 +84,23 @@ make_feeds(const void *row, char text[OUT_TEXT_MAX], enum text_table_colour *ret
 		    s->feeds_failing);
 }
 
+static void
+make_turns(const void *row, char text[OUT_TEXT_MAX], enum text_table_colour *ret_colour)
+{
+	const struct ctl_status *s = row;
+
+	if (s->loop_lately_held_us > SLOW_US)
+		*ret_colour = TEXT_TABLE_WARN;
+	snprintf(text, OUT_TEXT_MAX,
+	    "%.1f ms in the last minute (%s), %.1f ms since the start (%s); with waits for a "
+	    "processor %.1f and %.1f ms",
+	    (double)s->loop_lately_held_us / 1000,
+	    s->loop_lately_doing[0] ? s->loop_lately_doing : "nothing",
+	    (double)s->loop_longest_held_us / 1000,
+	    s->loop_longest_doing[0] ? s->loop_longest_doing : "nothing",
+	    (double)s->loop_lately_us / 1000, (double)s->loop_longest_us / 1000);
+}
+
 #define N(name, title)                                                                             \
 	{                                                                                          \
 #name, title, OUT_NUMBER, OUT_FIELD(ctl_status, name), NULL, NULL                  \
@@ -120,6 +140,13 @@ static const struct out_column status_columns[] = {
     N(bad_datagrams, "bad datagrams"),
     N(lost_samples, "samples lost on the way"),
     N(ring_dropped, "sightings dropped"),
+    {NULL, "longest turn of the loop", OUT_MAKE, 0, 0, make_turns, NULL},
+    N(loop_lately_us, NULL),
+    N(loop_lately_held_us, NULL),
+    {"loop_lately_doing", NULL, OUT_TEXT, OUT_FIELD(ctl_status, loop_lately_doing), NULL, NULL},
+    N(loop_longest_us, NULL),
+    N(loop_longest_held_us, NULL),
+    {"loop_longest_doing", NULL, OUT_TEXT, OUT_FIELD(ctl_status, loop_longest_doing), NULL, NULL},
     {.kind = OUT_END},
 };
 #undef N

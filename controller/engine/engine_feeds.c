@@ -48,8 +48,9 @@ feed_event(struct engine *engine, const struct feeds_event *e, struct instant no
 	case FEEDS_UNCHANGED:
 		return;
 	case FEEDS_REFUSED:
-		log_warning(
-		    "feed %s: the new version is refused, the old one stays: %s", e->feed, e->text);
+		log_warning("feed %s: what came is refused, %s: %s", e->feed,
+		    e->version > 0 ? "the version before stays" : "no list of it is in force",
+		    e->text);
 		engine_tell(engine, "feed", "feed", e->feed, "state", "refused", "text", e->text,
 		    (char *)NULL);
 		return;
@@ -263,7 +264,8 @@ feed_row(const struct engine *engine, const struct feeds_info *info, struct ctl_
 	snprintf(row->name, sizeof row->name, "%s", info->name);
 	snprintf(row->url, sizeof row->url, "%.*s", (int)sizeof row->url - 1, info->url);
 	snprintf(row->state, sizeof row->state, "%s",
-	    !info->loaded        ? "never"
+	    info->refused        ? "refused"
+	    : !info->loaded      ? "never"
 	    : info->failures > 0 ? "failing"
 	    : info->from_cache   ? "stale"
 				 : "good");

@@ -170,6 +170,8 @@ all_counters(struct engine *engine, const struct receiver_stats *r, const struct
 	    {"ctl_clients_dropped", serve.dropped_clients},
 	    {"ctl_events_lost", serve.events_lost},
 	    {"events_lost", journal_lost(engine->journal, &error)},
+	    {"loop_turns", engine->turns.count},
+	    {"loop_slow_turns", engine->turns.slow},
 	    {"store_written", store.written},
 	    {"store_dropped", store.dropped},
 	    {"store_pending", store.pending},
@@ -189,6 +191,21 @@ bad_datagrams(const struct receiver_stats *r)
 	for (unsigned i = SFLOW_OK + 1; i < SFLOW_REJECTS; i++)
 		bad += r->seen.sflow.rejects[i];
 	return bad;
+}
+
+/* How long anybody had to wait for the loop. */
+static void
+loop_turns(const struct engine *engine, struct instant now, struct ctl_status *s)
+{
+	struct turns_longest ever, lately;
+
+	turns_read(&engine->turns, now, &ever, &lately);
+	s->loop_longest_us = (uint64_t)ever.wall_ns / 1000;
+	s->loop_longest_held_us = (uint64_t)ever.held_ns / 1000;
+	snprintf(s->loop_longest_doing, sizeof s->loop_longest_doing, "%s", ever.doing);
+	s->loop_lately_us = (uint64_t)lately.wall_ns / 1000;
+	s->loop_lately_held_us = (uint64_t)lately.held_ns / 1000;
+	snprintf(s->loop_lately_doing, sizeof s->loop_lately_doing, "%s", lately.doing);
 }
 
 static enum result
@@ -228,6 +245,7 @@ status(void *user, struct serve_reply *reply)
 	s.bad_datagrams = bad_datagrams(&r);
 	s.ring_dropped = r.ring_drops;
 	s.mirror_copies = r.seen.packet.outcomes[PACKET_MIRROR];
+	loop_turns(engine, now, &s);
 	(void)serve_status(reply, &s);
 	all_counters(engine, &r, &d, reply);
 	return RESULT_OK;

@@ -10,6 +10,7 @@
 #include "controller/decide/decide.h"
 #include "controller/engine/fleet.h"
 #include "controller/engine/journal.h"
+#include "controller/engine/turns.h"
 #include "controller/engine/waiting.h"
 #include "controller/feeds/feeds.h"
 #include "controller/match/slot.h"
@@ -41,6 +42,8 @@ struct engine {
 	struct instant started;
 
 	sd_event *loop;
+	struct turns turns;
+	const char *doing; /* what this turn is about; a handler's first word */
 	sd_event_source *agents_timer;
 	struct slot *slot;
 	struct receiver *receiver;

@@ -135,6 +135,7 @@ on_turn(sd_event_source *source, void *user)
 	struct engine *engine = user;
 	struct engine_look_back *l = &engine->look_back;
 
+	engine->doing = "looking back";
 	if (recent_walk(receiver_recent(engine->receiver, NULL), &l->cursor, SLICE, clk_now(),
 		hold_against_lists, engine))
 		return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);

@@ -43,6 +43,12 @@ status(void *user, struct serve_reply *reply)
 	    .bad_datagrams = 3,
 	    .lost_samples = 12,
 	    .mirror_copies = 99,
+	    .loop_longest_us = 131300,
+	    .loop_longest_held_us = 61270,
+	    .loop_longest_doing = "reload",
+	    .loop_lately_us = 730,
+	    .loop_lately_held_us = 610,
+	    .loop_lately_doing = "sightings",
 	};
 
 	if (canned->frozen)
@@ -50,6 +56,8 @@ status(void *user, struct serve_reply *reply)
 	serve_status(reply, &s);
 	serve_counter(reply, "store_dropped", 0);
 	serve_counter(reply, "seal_failed", 4);
+	serve_counter(reply, "loop_turns", 70123);
+	serve_counter(reply, "loop_slow_turns", 1);
 	return RESULT_OK;
 }
 
