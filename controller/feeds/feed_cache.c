@@ -14,7 +14,7 @@
 #include "common/base/clk.h"
 #include "controller/feeds/feed_file.h"
 
-#define MAGIC "finderscope-feed 2\n"
+#define MAGIC "finderscope-feed 3\n"
 #define PATH_ROOM 1024
 #define HEAD_ROOM 4096
 #define SUM_BYTES 32
@@ -80,9 +80,10 @@ feed_cache_write(const char *folder, const char *name, const struct feed_copy *c
 	snprintf(temporary, sizeof temporary, "%s.new", path);
 	n = snprintf(head, sizeof head,
 	    MAGIC "url %s\netag %s\nmodified %s\nprobe %s\nversion %" PRIu32 "\nloaded %" PRId64
-		  "\nsize %zu\nages %zu\n",
+		  "\nas %s\nsize %zu\nages %zu\n",
 	    about->url, about->etag, about->modified, about->probe, about->version,
-	    about->loaded_wall_ns, copy->size, copy->ages_size);
+	    about->loaded_wall_ns, about->allow ? "allow-list" : "block-list", copy->size,
+	    copy->ages_size);
 	if (n < 0 || (size_t)n >= sizeof head)
 		return -EINVAL;
 	checksum(head, (size_t)n, copy, sum);
@@ -150,6 +151,7 @@ parse(
     char *head, struct feed_cache *about, int64_t *ret_size, int64_t *ret_ages, char sum[SUM_TEXT])
 {
 	int64_t version;
+	char as[16];
 
 	if (strncmp(head, MAGIC, strlen(MAGIC)) != 0)
 		return -EINVAL;
@@ -160,11 +162,12 @@ parse(
 	    take_text(&head, "probe", about->probe, sizeof about->probe) < 0 ||
 	    take_number(&head, "version", &version) < 0 || version < 0 || version > UINT32_MAX ||
 	    take_number(&head, "loaded", &about->loaded_wall_ns) < 0 ||
-	    take_number(&head, "size", ret_size) < 0 || *ret_size < 0 ||
-	    take_number(&head, "ages", ret_ages) < 0 || *ret_ages < 0 ||
+	    take_text(&head, "as", as, sizeof as) < 0 || take_number(&head, "size", ret_size) < 0 ||
+	    *ret_size < 0 || take_number(&head, "ages", ret_ages) < 0 || *ret_ages < 0 ||
 	    take_text(&head, "sum", sum, SUM_TEXT) < 0)
 		return -EINVAL;
 	about->version = (uint32_t)version;
+	about->allow = strcmp(as, "allow-list") == 0;
 	return 0;
 }
 
@@ -223,6 +226,17 @@ feed_cache_read(const char *folder, const char *name, size_t max, struct feed_co
 	copy.ages = file + copy.size;
 	*ret_copy = copy;
 	return 0;
+}
+
+int
+feed_cache_drop(const char *folder, const char *name)
+{
+	char path[PATH_ROOM];
+	int n = snprintf(path, sizeof path, "%s/%s.feed", folder, name);
+
+	if (n < 0 || (size_t)n >= sizeof path)
+		return -ENAMETOOLONG;
+	return unlink(path) < 0 ? -errno : 0;
 }
 
 int

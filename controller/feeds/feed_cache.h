@@ -8,6 +8,7 @@
 #ifndef CONTROLLER_FEEDS_FEED_CACHE_H
 #define CONTROLLER_FEEDS_FEED_CACHE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,6 +21,7 @@ struct feed_cache {
 	char etag[FEED_CACHE_TEXT], modified[FEED_CACHE_TEXT], probe[FEED_CACHE_TEXT];
 	uint32_t version;
 	int64_t loaded_wall_ns;
+	bool allow; /* it was in force as an allow-list */
 };
 
 /* A body with what belongs to it. */
@@ -43,6 +45,9 @@ int feed_cache_write(const char *folder, const char *name, const struct feed_cop
  */
 int feed_cache_read(const char *folder, const char *name, size_t max, struct feed_copy *ret_copy,
     char error[FEED_CACHE_ERROR]);
+
+/* Forgets the copy. 0 or a negative errno; -ENOENT: there was none. */
+int feed_cache_drop(const char *folder, const char *name);
 
 /* Notes that the source is asked now. 0 or a negative errno. */
 int feed_cache_ask(const char *folder, const char *name);

@@ -80,9 +80,9 @@ int feeds_new(const struct feeds_conf *conf, struct slot *slot, struct feeds **r
 int feeds_start(struct feeds *feeds);
 
 /*
- * In place of feeds_start, once, for who only looks (a replay): reads files and the last good copies
- * of all else, publishes, and is done; no thread, no network, nothing written. What could not be
- * read is among the events. 0 or -ENOMEM.
+ * In place of feeds_start, once, for who only looks (a replay): reads files and the last good
+ * copies of all else, publishes, and is done; no thread, no network, nothing written. What could
+ * not be read is among the events. 0 or -ENOMEM.
  */
 int feeds_load(struct feeds *feeds);
 
@@ -134,6 +134,7 @@ struct feeds_info {
 	enum format format;      /* as configured; as recognised once there is a list */
 	uint16_t id;             /* what sightings call `feed` */
 	bool allow, loaded, from_cache;
+	bool refused;              /* the last that came was, and nothing good came since */
 	uint32_t version;          /* counts the list's versions, restarts included; 0: none yet */
 	size_t entries4, entries6; /* in force */
 	/* Of that version: */

@@ -19,15 +19,18 @@
 #define FEEDS_EVENTS 256
 
 struct feed {
-	struct feed_conf conf;       /* M; written by the feed thread */
-	struct feeds_info info;      /* M; written by the feed thread */
-	struct feed_list *list;      /* the newest that is good; NULL: none yet */
-	struct feed_cache about;     /* of that list: validators and version */
-	struct instant due;          /* M */
-	bool busy;                   /* M; a transfer is under way */
-	bool probing;                /* ... and it is the probe's */
-	bool confirm;                /* the next version is taken whatever the limits say */
-	bool whole;                  /* the next transfer is unconditional */
+	struct feed_conf conf;   /* M; written by the feed thread */
+	struct feeds_info info;  /* M; written by the feed thread */
+	struct feed_list *list;  /* the newest that is good; NULL: none yet */
+	struct feed_cache about; /* of that list: validators and version */
+	struct instant due;      /* M */
+	bool busy;               /* M; a transfer is under way */
+	bool probing;            /* ... and it is the probe's */
+	bool confirm;            /* the next version is taken whatever the limits say */
+	bool whole;              /* the next transfer is unconditional */
+	/* An allow-list in force, with some block list not there yet to be held against: it may yet
+	 * turn out to silence too much. */
+	bool on_trial;
 	struct instant transferred;  /* when the list itself (not its probe) was last asked for */
 	int watch;                   /* file feeds: inotify's number of the folder; -1 is none */
 	char seen[FEED_CACHE_TEXT];  /* file feeds: the file's stamp when it was last looked at */
@@ -75,6 +78,7 @@ struct feeds {
 	struct instant look;       /* when all files are looked at next */
 	uint64_t random;
 	bool dirty; /* the table in force is not what the lists say */
+	bool met;   /* a block list came that was not there before: allow-lists meet it */
 };
 
 /* feeds.c */
@@ -94,6 +98,11 @@ void feeds_take_body(
 void feeds_take_failure(struct feeds *feeds, struct feed *feed, const char *text, int64_t retry_ns);
 void feeds_take_unchanged(struct feeds *feeds, struct feed *feed);
 void feeds_take_cached(struct feeds *feeds, struct feed *feed);
+/* Allow-lists whose copies were read beside those of block lists have been in force with them. */
+void feeds_take_trusted(struct feeds *feeds);
+/* Block lists came for the first time: allow-lists that were taken before them are held against
+ * them, and one that silences too much is taken out of force as if it had come last. */
+void feeds_take_trials(struct feeds *feeds);
 
 /* Forgets a list; it is freed now, or with the table that was made of it. */
 void feeds_take_list(struct feeds *feeds, uint16_t id, struct feed_list **list);

@@ -461,6 +461,8 @@ reload(struct feeds *feeds, struct feeds_setup *setup)
 		if (fresh || (!feed->busy && clk_before(feed->due, clk_now())))
 			make_due(feeds, feed, rest(feeds, feed));
 	}
+	feeds_take_trusted(feeds);
+	feeds_take_trials(feeds);
 	feeds_build_publish(feeds);
 }
 
@@ -583,6 +585,7 @@ feeds_run_thread(void *context)
 		look(feeds);
 		start_due(feeds);
 		take_results(feeds);
+		feeds_take_trials(feeds);
 		if (feeds->dirty)
 			feeds_build_publish(feeds);
 		if (fetch_wait(feeds->fetch, fds, 2, until_next(feeds)) < 0)

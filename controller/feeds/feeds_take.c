@@ -61,6 +61,7 @@ feeds_take_failure(struct feeds *feeds, struct feed *feed, const char *text, int
 	snprintf(feed->info.last_error, sizeof feed->info.last_error, "%s", text);
 	feed->info.failures++;
 	feed->info.errors++;
+	feed->info.refused = false;
 	reschedule(feeds, feed);
 	if (clk_before(feed->due, earliest))
 		feed->due = earliest;
@@ -75,6 +76,7 @@ refuse(struct feeds *feeds, struct feed *feed, const char *why)
 	snprintf(feed->info.last_error, sizeof feed->info.last_error, "refused: %.240s", why);
 	feed->info.failures++;
 	feed->info.refusals++;
+	feed->info.refused = true;
 	feed->info.checked_wall_ns = clk_wall_ns();
 	reschedule(feeds, feed);
 	pthread_mutex_unlock(&feeds->mutex);
@@ -87,6 +89,7 @@ feeds_take_unchanged(struct feeds *feeds, struct feed *feed)
 	pthread_mutex_lock(&feeds->mutex);
 	feed->info.last_error[0] = '\0';
 	feed->info.failures = 0;
+	feed->info.refused = false;
 	feed->info.unchanged++;
 	feed->info.checked_wall_ns = feed->info.good_wall_ns = clk_wall_ns();
 	reschedule(feeds, feed);
@@ -149,6 +152,12 @@ adopt(struct feeds *feeds, struct feed *feed, struct feed_list *list,
 	list->version = about->version;
 	feed->about = *about;
 	feed->list = list;
+	if (!feed->conf.allow)
+		feeds->met = feeds->met || old == NULL;
+	else if (feed->confirm)
+		feed->on_trial = false;
+	else if (old == NULL)
+		feed->on_trial = true;
 	pthread_mutex_lock(&feeds->mutex);
 	info->format = list->format;
 	info->loaded = true;
@@ -167,6 +176,7 @@ adopt(struct feeds *feeds, struct feed *feed, struct feed_list *list,
 	info->loads++;
 	if (!from_cache) {
 		info->failures = 0;
+		info->refused = false;
 		info->last_error[0] = '\0';
 		reschedule(feeds, feed);
 	}
@@ -195,6 +205,7 @@ keep(struct feeds *feeds, const struct feed *feed, struct feed_copy *copy)
 		return;
 	ages = feed_list_ages(feed->list, &copy->ages_size);
 	copy->ages = ages;
+	copy->about.allow = feed->conf.allow;
 	if (ages)
 		r = feed_cache_write(feeds->setup->cache_dir, feed->conf.name, copy);
 	free(ages);
@@ -267,10 +278,83 @@ feeds_take_cached(struct feeds *feeds, struct feed *feed)
 		post(feeds, feed, FEEDS_FAILED, error, true);
 		return;
 	}
-	/* A name that has moved to another source: what the old one said is not its list. */
-	if (strcmp(copy.about.url, feed->conf.url) != 0) {
+	/* A name that has moved to another source: what the old one said is not its list. And a
+	 * block list that has become an allow-list was never judged as one. */
+	if (strcmp(copy.about.url, feed->conf.url) != 0 || copy.about.allow != feed->conf.allow) {
 		free(copy.body);
 		return;
 	}
 	feeds_take_body(feeds, feed, &copy, true);
+}
+
+void
+feeds_take_trusted(struct feeds *feeds)
+{
+	bool block = false;
+
+	for (size_t i = 0; i < feeds->feed_count; i++)
+		block = block || (!feeds->feeds[i]->conf.allow && feeds->feeds[i]->list);
+	for (size_t i = 0; block && i < feeds->feed_count; i++)
+		if (feeds->feeds[i]->info.from_cache)
+			feeds->feeds[i]->on_trial = false;
+}
+
+/* Out of force, its copy gone, and refused as any other that silences too much. */
+static void
+withdraw(struct feeds *feeds, struct feed *feed, const char *why)
+{
+	struct feed_list *list = feed->list;
+	struct feeds_info *info = &feed->info;
+
+	feed->list = NULL;
+	feed->on_trial = false;
+	feed->about = (struct feed_cache){.version = feed->about.version};
+	if (feeds->setup->cache_dir)
+		(void)feed_cache_drop(feeds->setup->cache_dir, feed->conf.name);
+	pthread_mutex_lock(&feeds->mutex);
+	info->loaded = info->from_cache = false;
+	info->version = 0;
+	info->entries4 = info->entries6 = info->lines = info->bad_lines = 0;
+	info->masked = info->never = info->short_ones = 0;
+	info->loaded_wall_ns = info->good_wall_ns = 0;
+	memset(info->bad, 0, sizeof info->bad);
+	snprintf(info->last_error, sizeof info->last_error, "refused: %.240s", why);
+	info->failures++;
+	info->refusals++;
+	info->refused = true;
+	/* A transfer that is under way has an end of its own. */
+	if (!feed->busy)
+		reschedule(feeds, feed);
+	pthread_mutex_unlock(&feeds->mutex);
+	feeds_take_list(feeds, info->id, &list);
+	feeds->dirty = true;
+	post(feeds, feed, FEEDS_REFUSED, why, false);
+}
+
+void
+feeds_take_trials(struct feeds *feeds)
+{
+	bool all_there = true;
+
+	if (!feeds->met)
+		return;
+	feeds->met = false;
+	for (size_t i = 0; i < feeds->feed_count; i++)
+		all_there = all_there && (feeds->feeds[i]->conf.allow || feeds->feeds[i]->list);
+	for (size_t i = 0; i < feeds->feed_count; i++) {
+		struct feed *feed = feeds->feeds[i];
+		struct safety_facts facts = {.first = true, .may_be_empty = true};
+		char why[SAFETY_WHY_MAX];
+
+		if (!feed->on_trial || !feed->list)
+			continue;
+		facts.now = feed->list->count;
+		facts.max_silenced = feed->conf.max_silenced;
+		if (feeds_build_silenced(feeds, NULL, feed->list, &facts.silenced) < 0)
+			feeds->met = true; /* out of memory: once more, later */
+		else if (safety_judge(&facts, why) < 0)
+			withdraw(feeds, feed, why);
+		else if (all_there)
+			feed->on_trial = false;
+	}
 }

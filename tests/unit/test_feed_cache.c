@@ -43,7 +43,7 @@ sample(void)
 {
 	static const unsigned char ages[] = {1, 2, 3, 0, '\n', '\n', 255};
 	struct feed_copy copy = {
-	    .about = {.version = 7, .loaded_wall_ns = 1234567890123456789},
+	    .about = {.version = 7, .loaded_wall_ns = 1234567890123456789, .allow = true},
 	    .body = body_text,
 	    .size = sizeof body_text - 1,
 	    .ages = ages,
@@ -72,6 +72,7 @@ gives_back_what_it_took(void **state)
 	assert_string_equal(got.about.modified, put.about.modified);
 	assert_string_equal(got.about.probe, "");
 	assert_int_equal(got.about.version, 7);
+	assert_true(got.about.allow);
 	assert_true(got.about.loaded_wall_ns == put.about.loaded_wall_ns);
 	assert_int_equal(got.size, put.size);
 	assert_memory_equal(got.body, put.body, put.size);
@@ -83,10 +84,15 @@ gives_back_what_it_took(void **state)
 	snprintf(path, sizeof path, "%s/one.feed.new", folder);
 	assert_int_equal(access(path, F_OK), -1);
 	put.size = put.ages_size = 0;
+	put.about.allow = false;
 	assert_int_equal(feed_cache_write(folder, "one", &put), 0);
 	assert_int_equal(feed_cache_read(folder, "one", 10000, &got, error), 0);
 	assert_int_equal(got.size, 0);
+	assert_false(got.about.allow);
 	free(got.body);
+	assert_int_equal(feed_cache_drop(folder, "one"), 0);
+	assert_int_equal(feed_cache_drop(folder, "one"), -ENOENT);
+	assert_int_equal(feed_cache_read(folder, "one", 10000, &got, error), -ENOENT);
 }
 
 static size_t

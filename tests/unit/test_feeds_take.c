@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include <cmocka.h>
@@ -143,6 +144,126 @@ an_allow_list_that_silences_much_waits_for_a_word(void **state)
 	assert_int_equal(feeds_rig_judge(rig, "198.18.0.64", 0), FEEDS_LISTED);
 }
 
+/* An allow-list that is there before its block list: "good" is in force, "l" cannot be had yet. */
+static void
+start_with_allow_first(struct feeds_rig *rig, const char *allowed)
+{
+	feeds_rig_web(rig, "l", "/l");
+	feeds_rig_web(rig, "good", "/good")->allow = true;
+	rig->conf[1].max_silenced = 20;
+	feeds_rig_page(rig, "/good", allowed, "\"1\"");
+	feeds_rig_start(rig);
+	feeds_rig_await(rig, FEEDS_LOADED, "good");
+	feeds_rig_await_verdict(rig, "198.18.0.1", FEEDS_ALLOWED);
+	put_hosts(rig, "/l", 100);
+	feeds_refresh(rig->feeds, "l", false);
+}
+
+/* Both sources said "as before". */
+static void
+asked_again(struct feeds_rig *rig)
+{
+	struct instant end = clk_add(clk_now(), FEEDS_RIG_PATIENCE_MS * CLK_MS);
+
+	while (feeds_rig_info(rig, "l").unchanged == 0 ||
+	       feeds_rig_info(rig, "good").unchanged == 0) {
+		assert_true(clk_before(clk_now(), end));
+		usleep(1000);
+	}
+}
+
+static void
+an_allow_list_that_came_first_is_judged_when_block_lists_come(void **state)
+{
+	struct feeds_rig *rig = *state;
+	struct feeds_info info;
+	char path[160];
+
+	start_with_allow_first(rig, "198.18.0.0/26\n");
+	feeds_rig_await(rig, FEEDS_REFUSED, "good");
+	assert_non_null(
+	    strstr(rig->last.text, "newly silence 64 block entries, over the limit of 20"));
+	assert_int_equal(rig->last.version, 0);
+	feeds_rig_await_verdict(rig, "198.18.0.1", FEEDS_LISTED);
+	info = feeds_rig_info(rig, "good");
+	assert_true(info.refused && !info.loaded && info.age_ns == -1);
+	assert_int_equal(info.entries4 + info.version, 0);
+	assert_non_null(strstr(info.last_error, "refused: the allow-list would newly silence 64"));
+	/* Its copy is no way round. */
+	snprintf(path, sizeof path, "%s/good.feed", rig->cache);
+	assert_int_equal(access(path, F_OK), -1);
+	feeds_free(&rig->feeds);
+	feeds_rig_start(rig);
+	feeds_rig_await(rig, FEEDS_REFUSED, "good");
+	assert_int_equal(feeds_rig_judge(rig, "198.18.0.1", 0), FEEDS_LISTED);
+	/* A word takes it, and it stays taken. */
+	feeds_refresh(rig->feeds, "good", true);
+	feeds_rig_await_verdict(rig, "198.18.0.1", FEEDS_ALLOWED);
+	assert_false(feeds_rig_info(rig, "good").refused);
+	feeds_free(&rig->feeds);
+	feeds_rig_start(rig);
+	feeds_rig_await_verdict(rig, "198.18.0.1", FEEDS_ALLOWED);
+	asked_again(rig);
+	assert_int_equal(feeds_rig_judge(rig, "198.18.0.1", 0), FEEDS_ALLOWED);
+	assert_int_equal(feeds_rig_info(rig, "good").refusals, 0);
+}
+
+/* What it says of hosts that are listed later is what it is there for. */
+static void
+an_allow_list_that_met_its_block_lists_stays(void **state)
+{
+	struct feeds_rig *rig = *state;
+
+	start_with_allow_first(rig, "198.18.0.0/28\n198.18.1.0/24\n");
+	feeds_rig_await_verdict(rig, "198.18.0.99", FEEDS_LISTED);
+	assert_int_equal(feeds_rig_judge(rig, "198.18.0.15", 0), FEEDS_ALLOWED);
+	/* 16 of 256 were silenced when they met; now it is all of them. */
+	put_hosts(rig, "/l", 600);
+	feeds_refresh(rig->feeds, "l", false);
+	feeds_rig_await_verdict(rig, "198.18.2.1", FEEDS_LISTED);
+	feeds_rig_web(rig, "more", "/more");
+	put_hosts(rig, "/more", 500);
+	feeds_rig_reload(rig);
+	feeds_rig_await(rig, FEEDS_LOADED, "more");
+	feeds_rig_await(rig, FEEDS_PUBLISHED, NULL);
+	assert_int_equal(feeds_rig_judge(rig, "198.18.1.77", 0), FEEDS_ALLOWED);
+	assert_int_equal(feeds_rig_info(rig, "good").refusals, 0);
+	/* Nor does a copy of it from before any block list came get round being judged. */
+	feeds_free(&rig->feeds);
+	rig->conf[0].name[0] = 'x';
+	rig->conf[2].name[0] = 'y';
+	feeds_rig_page(rig, "/l", "", "");
+	feeds_rig_page(rig, "/more", "", "");
+	feeds_rig_start(rig);
+	feeds_rig_await_verdict(rig, "198.18.1.77", FEEDS_ALLOWED);
+	put_hosts(rig, "/l", 600);
+	feeds_refresh(rig->feeds, "x", false);
+	feeds_rig_await(rig, FEEDS_REFUSED, "good");
+	feeds_rig_await_verdict(rig, "198.18.1.77", FEEDS_LISTED);
+}
+
+static void
+a_block_list_that_becomes_an_allow_list_is_judged_as_one(void **state)
+{
+	struct feeds_rig *rig = *state;
+
+	feeds_rig_web(rig, "l", "/l");
+	feeds_rig_web(rig, "m", "/m");
+	put_hosts(rig, "/l", 300);
+	put_hosts(rig, "/m", 300);
+	feeds_rig_start(rig);
+	feeds_rig_await(rig, FEEDS_LOADED, "m");
+	feeds_rig_await(rig, FEEDS_PUBLISHED, NULL);
+	rig->conf[1].allow = true;
+	feeds_rig_reload(rig);
+	feeds_rig_await(rig, FEEDS_REFUSED, "m");
+	assert_int_equal(feeds_rig_judge(rig, "198.18.0.9", 0), FEEDS_LISTED);
+	feeds_free(&rig->feeds);
+	feeds_rig_start(rig);
+	feeds_rig_await(rig, FEEDS_REFUSED, "m");
+	feeds_rig_await_verdict(rig, "198.18.0.9", FEEDS_LISTED);
+}
+
 static void
 a_new_table_is_told_whenever_a_verdict_may_change(void **state)
 {
@@ -251,6 +372,9 @@ main(void)
 	    WITH(a_list_that_went_mad_waits_for_a_word),
 	    WITH(short_prefixes_and_what_never_matches_are_left_out),
 	    WITH(an_allow_list_that_silences_much_waits_for_a_word),
+	    WITH(an_allow_list_that_came_first_is_judged_when_block_lists_come),
+	    WITH(an_allow_list_that_met_its_block_lists_stays),
+	    WITH(a_block_list_that_becomes_an_allow_list_is_judged_as_one),
 	    WITH(a_new_table_is_told_whenever_a_verdict_may_change),
 	    WITH(bodies_that_are_no_list_change_nothing),
 	    WITH(packed_files_are_read),
