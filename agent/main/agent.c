@@ -224,6 +224,15 @@ on_refused(void *user, int code, const char *text)
 	log_warning("the controller refuses: %s%s%s", result_text(code), text[0] ? ": " : "", text);
 }
 
+/* As --go-on at the switch. */
+static void
+on_go_on(void *user)
+{
+	struct wire_msg msg = {.type = WIRE_UNSTICK};
+
+	tell_rules(user, &msg);
+}
+
 static int
 on_link(sd_event_source *source, int fd, uint32_t events, void *user)
 {
@@ -542,7 +551,8 @@ open_link(struct agent *a, const struct keys_pair *keys)
 	    .silent = on_silent,
 	    .refused = on_refused,
 	    .hosts = on_hosts,
-	    .hosts_told = on_hosts_told};
+	    .hosts_told = on_hosts_told,
+	    .go_on = on_go_on};
 	struct link_conf conf = {
 	    .keys = *keys, .controller_key_count = a->conf->controller_key_count};
 

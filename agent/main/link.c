@@ -62,7 +62,8 @@ struct link {
 	bool pending, urgent, round_done;
 	struct instant pending_since;
 	struct link_state state;
-	bool hosts_sent; /* the open request holds some */
+	bool hosts_sent;  /* the open request holds some */
+	uint64_t went_on; /* what an operator's go_on was, last */
 	struct link_counters counters;
 	struct agent_request request;
 	struct agent_reply reply;
@@ -215,6 +216,7 @@ fill_request(struct link *link)
 	poll->fights = link->state.fights;
 	poll->foreign_lost = link->state.foreign_lost;
 	poll->mirror_lost = link->state.mirror_lost;
+	poll->went_on = link->went_on;
 	poll->errors = link->counters.malformed + link->counters.sealed_wrong +
 		       link->counters.stale + link->counters.unreadable;
 	fill_holdings(link, poll);
@@ -346,6 +348,12 @@ take_reply(struct link *link, const struct seal_head *head, struct instant now)
 	link->hosts_sent = false;
 	if (first && link->events.connected)
 		link->events.connected(link->user);
+	/* Said until we say it back: once is enough. */
+	if (link->reply.go_on && link->reply.go_on != link->went_on) {
+		link->went_on = link->reply.go_on;
+		if (link->events.go_on)
+			link->events.go_on(link->user);
+	}
 	if (link->reply.kind == AGENT_REPLY_PAGE)
 		take_page(link, now);
 	else if (link->reply.kind == AGENT_REPLY_RENEW && link->reply.generation == link->acked &&

@@ -49,6 +49,8 @@ struct link_events {
 	 * again until hosts_told: a request that held them was answered. */
 	void (*hosts)(void *user, struct agent_poll *poll);
 	void (*hosts_told)(void *user);
+	/* An operator says that what is taken no more may be taken again. */
+	void (*go_on)(void *user);
 };
 
 /* 0 or negative errno (-EINVAL: the URL). `hello` is copied. */

@@ -86,7 +86,7 @@ rules_on_verdict(struct rules *r, struct instant now)
 	if (r->sync.blocked && !was_blocked)
 		log_error("what was to be taken out may still be in the hardware: it is tried "
 			  "again, and nothing new is installed until it is gone or an operator "
-			  "says so (--go-on)");
+			  "says so (finderscopectl agents go-on)");
 	else if (was_blocked && !r->sync.blocked)
 		log_notice("the hardware let go of what was stuck; new captures are taken again");
 	(void)held_finish(&r->set);

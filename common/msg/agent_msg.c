@@ -258,6 +258,7 @@ poll_take(const Finderscope__Poll *from, struct agent_poll *to)
 	    .fights = from->fights,
 	    .foreign_lost = from->foreign_lost,
 	    .mirror_lost = from->mirror_lost,
+	    .went_on = from->went_on,
 	    .holding_count = (uint16_t)from->n_holdings,
 	    .all_hosts = from->all_hosts,
 	    .host_count = (uint16_t)from->n_hosts,
@@ -360,6 +361,7 @@ poll_put(const struct agent_poll *from, struct request_rows *rows)
 	to->fights = from->fights;
 	to->foreign_lost = from->foreign_lost;
 	to->mirror_lost = from->mirror_lost;
+	to->went_on = from->went_on;
 	for (size_t i = 0; i < from->holding_count; i++) {
 		holding_put(&from->holdings[i], &rows->holdings[i]);
 		rows->holding_rows[i] = &rows->holdings[i];
@@ -420,6 +422,7 @@ agent_msg_pack_reply(const struct agent_reply *reply, uint8_t *buffer, size_t si
 	message.page = reply->page;
 	message.last_page = reply->last_page;
 	message.frozen = reply->frozen;
+	message.go_on = reply->go_on;
 	for (size_t i = 0; i < reply->order_count; i++) {
 		order_put(&reply->orders[i], &orders[i], &filters[i]);
 		rows[i] = &orders[i];
@@ -474,6 +477,7 @@ agent_msg_unpack_reply(const uint8_t *bytes, size_t size, struct agent_reply *re
 		    .page = message->page,
 		    .last_page = message->last_page,
 		    .frozen = message->frozen,
+		    .go_on = message->go_on,
 		    .order_count = (uint16_t)message->n_orders,
 		};
 		text_take(message->text, ret_reply->text, sizeof ret_reply->text);

@@ -87,6 +87,7 @@ struct agent_poll {
 	 * table lock, rules put back, foreign rules lost or returned, packets that the kernel had
 	 * for the mirror process and could not deliver. */
 	uint64_t commits, syncs, lock_waits, fights, foreign_lost, mirror_lost;
+	uint64_t went_on; /* go_on of the last reply that had one, done; 0: none yet */
 	uint16_t holding_count;
 	struct holding holdings[AGENT_MSG_HOLDINGS_MAX];
 	/*
@@ -125,6 +126,9 @@ struct agent_reply {
 	uint32_t page;
 	bool last_page;
 	bool frozen;
+	/* An operator says go on after what made the switch take nothing new; a number that is
+	 * another one each time, in each reply until the agent says it back. 0: nothing said. */
+	uint64_t go_on;
 	uint16_t order_count;
 	struct order orders[AGENT_MSG_ORDERS_MAX];
 };

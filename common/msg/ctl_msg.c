@@ -13,6 +13,8 @@ ctl_msg_verb_name(enum ctl_verb verb)
 		return "agents accept";
 	case CTL_AGENT_FORGET:
 		return "agents forget";
+	case CTL_AGENT_GO_ON:
+		return "agents go-on";
 	case CTL_EXPORTERS:
 		return "exporters";
 	case CTL_CAPTURES:
@@ -53,6 +55,7 @@ ctl_msg_verb_writes(enum ctl_verb verb)
 	switch (verb) {
 	case CTL_AGENT_ACCEPT:
 	case CTL_AGENT_FORGET:
+	case CTL_AGENT_GO_ON:
 	case CTL_CAPTURE_START:
 	case CTL_CAPTURE_STOP:
 	case CTL_CAPTURE_EXTEND:

@@ -53,6 +53,8 @@ enum ctl_verb {
 	CTL_RELEASE = 17,   /* name: a switch, or "all"; text: why */
 	CTL_UNRELEASE = 18, /* name, or "all": lifts a release */
 	CTL_RELOAD = 19,
+	CTL_AGENT_GO_ON = 20, /* name: takes what is new again, after a stuck rule or such a writer
+			       */
 };
 
 /* A capture by hand. */

@@ -58,7 +58,9 @@ struct entry {
 	struct agents_counts counts;
 	int code;
 	char text[ORDER_TEXT_MAX];
-	double room; /* token bucket of messages */
+	uint64_t go_on;  /* an operator's word that the agent has not said back; 0: none */
+	bool go_on_told; /* in some reply, which may be lost */
+	double room;     /* token bucket of messages */
 	struct instant filled;
 	uint64_t messages, repeats, stale, conflicts;
 	TAILQ_ENTRY(entry) open_link;  /* in `open`, oldest first, while a request is open */
@@ -264,6 +266,8 @@ answer(struct agents *agents, struct entry *entry, struct instant now)
 	agents->reply.code = 0;
 	agents->reply.text[0] = '\0';
 	agents->reply.frozen = agents->frozen;
+	agents->reply.go_on = entry->go_on;
+	entry->go_on_told = entry->go_on != 0;
 	agents->reply.generation = 0;
 	agents->reply.lease_ms = 0;
 	agents->reply.page = 0;
@@ -406,10 +410,18 @@ take_poll(struct agents *agents, struct entry *entry, void *route, struct instan
 	    .foreign_lost = poll->foreign_lost,
 	    .mirror_lost = poll->mirror_lost,
 	};
+	int before = entry->code;
 	entry->code = poll->code;
 	memcpy(entry->text, poll->text, sizeof entry->text);
 	TAILQ_INSERT_TAIL(&agents->open, entry, open_link);
 	mark_heard(agents, entry, now);
+	if (before != entry->code && agents->events.state)
+		agents->events.state(agents->user, entry->id, before, entry->code, entry->text);
+	if (entry->go_on && poll->went_on == entry->go_on) {
+		entry->go_on = 0;
+		if (agents->events.went_on)
+			agents->events.went_on(agents->user, entry->id);
+	}
 	if (sheet_ack(&entry->sheet, poll->acked)) {
 		entry->ack_code = poll->ack_code;
 		memcpy(entry->ack_text, poll->ack_text, sizeof entry->ack_text);
@@ -421,8 +433,8 @@ take_poll(struct agents *agents, struct entry *entry, void *route, struct instan
 		agents->events.report(agents->user, entry->id, poll);
 	/* The report may have led to agents_want, which answers by itself. Hosts are told a page a
 	 * request: an answer lets the next one come. */
-	if (entry->route_count &&
-	    (sheet_waits(&entry->sheet) || poll->host_count || poll->all_hosts))
+	if (entry->route_count && (sheet_waits(&entry->sheet) || poll->host_count ||
+				      poll->all_hosts || (entry->go_on && !entry->go_on_told)))
 		answer(agents, entry, now);
 }
 
@@ -443,6 +455,9 @@ take_hello(struct agents *agents, struct entry *entry, const struct seal_head *h
 		return;
 	}
 	*entry->hello = *hello;
+	/* What was said to another life of the agent is not meant for this one. */
+	if (memcmp(entry->session.agent, head->from, SEAL_TOKEN) != 0)
+		entry->go_on = 0;
 	session_begin(&entry->session, head);
 	sheet_restart(&entry->sheet);
 	entry->since = now;
@@ -615,6 +630,7 @@ agents_dispatch(struct agents *agents, struct instant now)
 	while ((entry = TAILQ_FIRST(&agents->heard)) && clk_diff(now, entry->heard) >= SILENCE_NS) {
 		TAILQ_REMOVE(&agents->heard, entry, heard_link);
 		entry->connected = false;
+		entry->go_on = 0;
 		drop_routes(agents, entry);
 		if (agents->events.gone)
 			agents->events.gone(agents->user, entry->id);
@@ -647,6 +663,24 @@ agents_want(struct agents *agents, size_t id, const struct order *orders, size_t
 	if (r < 0)
 		return r;
 	if (entry->route_count && sheet_waits(&entry->sheet))
+		answer(agents, entry, now);
+	return 0;
+}
+
+int
+agents_go_on(struct agents *agents, size_t id, struct instant now)
+{
+	struct entry *entry = id < agents->count ? agents->table[id] : NULL;
+
+	if (!entry)
+		return -ENOENT;
+	if (!entry->connected)
+		return -ENOTCONN;
+	do
+		randombytes_buf(&entry->go_on, sizeof entry->go_on);
+	while (entry->go_on == 0);
+	entry->go_on_told = false;
+	if (entry->route_count)
 		answer(agents, entry, now);
 	return 0;
 }

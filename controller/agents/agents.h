@@ -51,6 +51,11 @@ struct agents_events {
 	void (*gone)(void *user, size_t id);
 	/* Somebody with a key that nobody configured; at most once a minute a key. */
 	void (*stranger)(void *user, const uint8_t key[KEYS_SIZE], const struct agent_hello *hello);
+	/* What is wrong with the switch as a whole is something else now (both are enum result; 0:
+	 * nothing), with a text that may be "". */
+	void (*state)(void *user, size_t id, int before, int code, const char *text);
+	/* It did what agents_go_on said. */
+	void (*went_on)(void *user, size_t id);
 	/* Two agents use one key at the same time. */
 	void (*conflict)(void *user, size_t id);
 };
@@ -74,6 +79,11 @@ struct instant agents_deadline(const struct agents *agents);
 #define AGENTS_ORDERS_MAX 4096
 int agents_want(struct agents *agents, size_t id, const struct order *orders, size_t count,
     uint32_t lease_ms, struct instant now);
+
+/* An operator says that the switch may take what is new again, after a rule that is stuck in its
+ * hardware or a writer without the lock; told until the agent has done it, or begins another life.
+ * -ENOENT; -ENOTCONN. */
+int agents_go_on(struct agents *agents, size_t id, struct instant now);
 
 /* Frozen, told to every switch with each reply (for display there; what is held stays). */
 void agents_freeze(struct agents *agents, bool frozen);

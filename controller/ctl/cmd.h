@@ -14,6 +14,7 @@ int cmd_agents(struct ctl *ctl);
 int cmd_agents_show(struct ctl *ctl);
 int cmd_agents_accept(struct ctl *ctl);
 int cmd_agents_forget(struct ctl *ctl);
+int cmd_agents_go_on(struct ctl *ctl);
 int cmd_exporters(struct ctl *ctl);
 /* cmd_captures.c */
 int cmd_captures(struct ctl *ctl);

@@ -195,6 +195,15 @@ cmd_agents_forget(struct ctl *ctl)
 	return r ? r : list_do(ctl, &request, "forgotten");
 }
 
+int
+cmd_agents_go_on(struct ctl *ctl)
+{
+	struct ctl_request request = {.verb = CTL_AGENT_GO_ON};
+	int r = list_copy(ctl, "switch", ctl->args[0], request.name, sizeof request.name);
+
+	return r ? r : list_do(ctl, &request, "told to go on");
+}
+
 #define EXPORTER(key, title, kind, name)                                                           \
 	{                                                                                          \
 		key, title, kind, OUT_FIELD(ctl_exporter, name), NULL, NULL                        \

@@ -20,6 +20,8 @@ static const struct words table[] = {
 	"let a switch that waits in, and bind it to its addresses"},
     {"agents forget", "NAME", 1, 1, 0, cmd_agents_forget,
 	"take a switch's key back; cuts its session"},
+    {"agents go-on", "NAME", 1, 1, 0, cmd_agents_go_on,
+	"let a switch that stopped take captures again"},
     {"exporters", "", 0, 0, 0, cmd_exporters, "where sFlow comes from"},
     {"captures", "", 0, 0, BIT(ALL), cmd_captures,
 	"captures that live; with --all those that ended"},
@@ -394,6 +396,7 @@ static const struct {
 	unsigned column;
 } completion_args[] = {
     {"NAME", "agents forget", "", "agents", 1},
+    {"NAME", "agents go-on", "", "agents", 1},
     {"NAME", "agents show", "", "agents", 1},
     {"SWITCH|all", NULL, "all", "agents", 1},
     {"FINGERPRINT", NULL, "", "agents", 2},

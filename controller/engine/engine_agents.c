@@ -91,6 +91,42 @@ on_gone(void *user, size_t id)
 	    (char *)NULL);
 }
 
+/* What stops a switch is news; that it waits for a way, say, its captures tell. */
+static bool
+stops(int code)
+{
+	return code == RESULT_STUCK || code == RESULT_FOREIGN_WRITER;
+}
+
+static void
+on_state(void *user, size_t id, int before, int code, const char *text)
+{
+	struct engine *engine = user;
+	const char *name = fleet_name(&engine->fleet, id);
+
+	if (stops(before) == stops(code))
+		return;
+	if (!stops(code)) {
+		log_notice("switch %s: takes what is new again", name);
+		engine_tell(
+		    engine, "agent", "switch", name, "state", "takes captures again", (char *)NULL);
+		return;
+	}
+	log_warning("switch %s takes nothing new: %s; finderscopectl agents go-on %s", name,
+	    text[0] != '\0' ? text : result_text(code), name);
+	engine_tell(engine, "agent", "switch", name, "state", "takes nothing new", "reason",
+	    result_name(code), "text", text[0] != '\0' ? text : result_text(code), (char *)NULL);
+}
+
+static void
+on_went_on(void *user, size_t id)
+{
+	struct engine *engine = user;
+
+	engine_tell(engine, "agent", "switch", fleet_name(&engine->fleet, id), "state",
+	    "went on as told", (char *)NULL);
+}
+
 static void
 on_stranger(void *user, const uint8_t key[KEYS_SIZE], const struct agent_hello *hello)
 {
@@ -122,6 +158,8 @@ const struct agents_events engine_agents_events = {
     .report = on_report,
     .acked = on_acked,
     .gone = on_gone,
+    .state = on_state,
+    .went_on = on_went_on,
     .stranger = on_stranger,
     .conflict = on_conflict,
 };

@@ -252,3 +252,32 @@ engine_agent_forget(
 	serve_text(reply, "%s is forgotten; its session is cut", name);
 	return RESULT_OK;
 }
+
+enum result
+engine_agent_go_on(
+    void *user, const struct serve_peer *peer, const char *name, struct serve_reply *reply)
+{
+	struct engine *engine = user;
+	int id = fleet_find(&engine->fleet, name);
+	struct agents_info info;
+
+	if (id < 0 || !agents_info(engine->agents, (size_t)id, &info)) {
+		serve_text(
+		    reply, "there is no switch \"%s\"; finderscopectl agents lists them", name);
+		return RESULT_NOT_FOUND;
+	}
+	if (info.connected && info.code != RESULT_STUCK && info.code != RESULT_FOREIGN_WRITER) {
+		serve_text(reply, "%s takes what is new: nothing is to be lifted there", name);
+		return RESULT_ALREADY;
+	}
+	if (agents_go_on(engine->agents, (size_t)id, clk_now()) < 0) {
+		serve_text(reply,
+		    "%s is not connected: at the switch, finderscope-agent --go-on does it", name);
+		return RESULT_NOT_CONNECTED;
+	}
+	log_notice("switch %s told to go on by %s", name, peer->name);
+	engine_tell(engine, "agent", "switch", name, "state", "told to go on", "reason",
+	    result_name(info.code), "who", peer->name, (char *)NULL);
+	serve_text(reply, "%s is told to go on; an event says when it does", name);
+	return RESULT_OK;
+}

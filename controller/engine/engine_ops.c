@@ -385,6 +385,7 @@ const struct serve_ops engine_ops = {
     .agents = engine_agents,
     .agent_accept = engine_agent_accept,
     .agent_forget = engine_agent_forget,
+    .agent_go_on = engine_agent_go_on,
     .exporters = exporters,
     .captures = engine_captures,
     .capture_start = engine_capture_start,

@@ -113,6 +113,8 @@ enum result engine_agent_accept(void *user, const struct serve_peer *peer, const
     const char *name, struct serve_reply *reply);
 enum result engine_agent_forget(
     void *user, const struct serve_peer *peer, const char *name, struct serve_reply *reply);
+enum result engine_agent_go_on(
+    void *user, const struct serve_peer *peer, const char *name, struct serve_reply *reply);
 
 /* engine_store.c: what must outlive the process. Open, then the fleet, then (with a decider) load.
  */

@@ -70,6 +70,8 @@ struct serve_ops {
 	    const char *fingerprint, const char *name, struct serve_reply *reply);
 	enum result (*agent_forget)(
 	    void *user, const struct serve_peer *peer, const char *name, struct serve_reply *reply);
+	enum result (*agent_go_on)(
+	    void *user, const struct serve_peer *peer, const char *name, struct serve_reply *reply);
 	enum result (*exporters)(void *user, uint64_t cursor, struct serve_reply *reply);
 	/* id 0: the living, with `all` the ended too */
 	enum result (*captures)(

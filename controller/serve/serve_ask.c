@@ -58,6 +58,8 @@ ask(const struct serve_ops *ops, void *user, const struct serve_peer *peer,
 		return ops->agent_accept(user, peer, q->text, q->name, reply);
 	case CTL_AGENT_FORGET:
 		return ops->agent_forget(user, peer, q->name, reply);
+	case CTL_AGENT_GO_ON:
+		return ops->agent_go_on(user, peer, q->name, reply);
 	case CTL_EXPORTERS:
 		return ops->exporters(user, q->cursor, reply);
 	case CTL_CAPTURES:
@@ -103,6 +105,8 @@ has(const struct serve_ops *ops, enum ctl_verb verb)
 		return ops->agent_accept != NULL;
 	case CTL_AGENT_FORGET:
 		return ops->agent_forget != NULL;
+	case CTL_AGENT_GO_ON:
+		return ops->agent_go_on != NULL;
 	case CTL_EXPORTERS:
 		return ops->exporters != NULL;
 	case CTL_CAPTURES:
@@ -142,6 +146,7 @@ missing(const struct ctl_request *q)
 	case CTL_AGENT_ACCEPT:
 		return q->text[0] ? NULL : "a fingerprint is needed";
 	case CTL_AGENT_FORGET:
+	case CTL_AGENT_GO_ON:
 	case CTL_FEED_REFRESH:
 	case CTL_RELEASE:
 	case CTL_UNRELEASE:

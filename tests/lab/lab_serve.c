@@ -118,6 +118,8 @@ all_golden(struct lab *lab)
 	    {"agents-accept", "agents accept dead-beef-dead-beef --name spine1", 0},
 	    {"agents-accept-wrong", "agents accept 1234", 1},
 	    {"agents-forget-wrong", "agents forget leaf9", 1},
+	    {"agents-go-on", "agents go-on leaf1", 0},
+	    {"agents-go-on-wrong", "agents go leaf2", 1},
 	    {"exporters", "exporters", 0},
 	    {"captures", "captures", 0},
 	    {"captures-all", "captures --all", 0},

@@ -140,6 +140,19 @@ agent_forget(void *user, const struct serve_peer *peer, const char *name, struct
 }
 
 static enum result
+agent_go_on(void *user, const struct serve_peer *peer, const char *name, struct serve_reply *reply)
+{
+	(void)user;
+	(void)peer;
+	if (strcmp(name, "leaf1") != 0) {
+		serve_text(reply, "%s takes what is new: nothing is to be lifted there", name);
+		return RESULT_ALREADY;
+	}
+	serve_text(reply, "%s is told to go on; an event says when it does", name);
+	return RESULT_OK;
+}
+
+static enum result
 exporters(void *user, uint64_t cursor, struct serve_reply *reply)
 {
 	const struct canned_serve *canned = user;
@@ -486,6 +499,7 @@ canned_serve_ops(void)
 	    .agents = agents,
 	    .agent_accept = agent_accept,
 	    .agent_forget = agent_forget,
+	    .agent_go_on = agent_go_on,
 	    .exporters = exporters,
 	    .captures = captures,
 	    .capture_start = capture_start,

@@ -87,6 +87,7 @@ fill_poll(struct agent_poll *p)
 	    .fights = UINT64_MAX - 3,
 	    .foreign_lost = UINT64_MAX - 4,
 	    .mirror_lost = UINT64_MAX - 5,
+    .went_on = UINT64_MAX - 6,
 	    .holding_count = AGENT_MSG_HOLDINGS_MAX,
 	    .all_hosts = true,
 	    .hosts_known = UINT32_MAX,
@@ -216,6 +217,7 @@ assert_poll(const struct agent_poll *a, const struct agent_poll *b)
 	assert_int_equal(a->fights, b->fights);
 	assert_int_equal(a->foreign_lost, b->foreign_lost);
 	assert_int_equal(a->mirror_lost, b->mirror_lost);
+	assert_int_equal(a->went_on, b->went_on);
 	assert_int_equal(a->holding_count, b->holding_count);
 	for (unsigned i = 0; i < a->holding_count; i++)
 		assert_holding(&a->holdings[i], &b->holdings[i]);
@@ -409,6 +411,7 @@ test_reply(void **state)
 	    .page = 2,
 	    .last_page = true,
 	    .frozen = true,
+	    .go_on = UINT64_MAX,
 	    .order_count = 1};
 	struct order *o = &reply.orders[0];
 	o->capture = 42;
@@ -476,6 +479,7 @@ test_largest_page(void **state)
 	    .page = 3,
 	    .last_page = true,
 	    .frozen = true,
+	    .go_on = UINT64_MAX,
 	    .order_count = AGENT_MSG_ORDERS_MAX};
 	memset(in.text, 'x', sizeof in.text - 1);
 	for (unsigned i = 0; i < AGENT_MSG_ORDERS_MAX; i++)
@@ -488,6 +492,7 @@ test_largest_page(void **state)
 	assert_string_equal(out.text, in.text);
 	assert_true(out.generation == in.generation && out.lease_ms == in.lease_ms);
 	assert_true(out.page == 3 && out.last_page && out.frozen);
+	assert_true(out.go_on == UINT64_MAX);
 	assert_int_equal(out.order_count, AGENT_MSG_ORDERS_MAX);
 	for (unsigned i = 0; i < AGENT_MSG_ORDERS_MAX; i++)
 		assert_true(order_same(&in.orders[i], &out.orders[i]));

@@ -13,7 +13,7 @@ static void
 names_are_distinct(void **state)
 {
 	(void)state;
-	for (enum ctl_verb a = CTL_STATUS; a <= CTL_RELOAD; a++) {
+	for (enum ctl_verb a = CTL_STATUS; a <= CTL_AGENT_GO_ON; a++) {
 		assert_string_not_equal(ctl_msg_verb_name(a), "unknown");
 		for (enum ctl_verb b = CTL_STATUS; b < a; b++)
 			assert_string_not_equal(ctl_msg_verb_name(a), ctl_msg_verb_name(b));
@@ -33,7 +33,7 @@ strange_numbers_have_one(void **state)
 {
 	(void)state;
 	assert_string_equal(ctl_msg_verb_name((enum ctl_verb)0), "unknown");
-	assert_string_equal(ctl_msg_verb_name((enum ctl_verb)(CTL_RELOAD + 1)), "unknown");
+	assert_string_equal(ctl_msg_verb_name((enum ctl_verb)(CTL_AGENT_GO_ON + 1)), "unknown");
 	assert_string_equal(ctl_msg_capture_state_name((enum ctl_capture_state)0), "unknown");
 	assert_string_equal(ctl_msg_agent_state_name((enum ctl_agent_state)77), "unknown");
 }
@@ -47,7 +47,7 @@ only_questions_do_not_write(void **state)
 	unsigned n = 0;
 
 	(void)state;
-	for (enum ctl_verb v = CTL_STATUS; v <= CTL_RELOAD; v++)
+	for (enum ctl_verb v = CTL_STATUS; v <= CTL_AGENT_GO_ON; v++)
 		n += !ctl_msg_verb_writes(v);
 	assert_int_equal(n, sizeof questions / sizeof *questions);
 	for (unsigned i = 0; i < n; i++)

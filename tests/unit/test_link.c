@@ -30,7 +30,8 @@ static struct {
 	uint64_t generation, acked;
 	size_t count;
 	uint64_t first;
-	unsigned hellos, connected, renewals, silences, gone, reports;
+	unsigned hellos, connected, renewals, silences, gone, reports, go_ons, went_ons, states;
+	int code;
 	uint32_t lease_ms;
 	struct holding holding;
 	bool ack;
@@ -62,6 +63,13 @@ on_connected(void *user)
 {
 	(void)user;
 	it.connected++;
+}
+
+static void
+on_go_on(void *user)
+{
+	(void)user;
+	it.go_ons++;
 }
 
 static void
@@ -97,10 +105,29 @@ on_acked(void *user, size_t id, uint64_t generation, int code, const char *text)
 }
 
 static void
+on_state(void *user, size_t id, int before, int code, const char *text)
+{
+	(void)user, (void)id, (void)text;
+	assert_int_equal(before, it.code);
+	it.states++;
+	it.code = code;
+}
+
+static void
+on_went_on(void *user, size_t id)
+{
+	(void)user, (void)id;
+	it.went_ons++;
+}
+
+static void
 start_controller(void)
 {
-	static const struct agents_events events = {
-	    .hello = on_hello, .report = on_report, .acked = on_acked};
+	static const struct agents_events events = {.hello = on_hello,
+	    .report = on_report,
+	    .acked = on_acked,
+	    .state = on_state,
+	    .went_on = on_went_on};
 	struct agents_switch leaf = {.name = "leaf1"};
 	struct agents_conf conf = {.keys = it.controller,
 	    .switches = &leaf,
@@ -118,8 +145,11 @@ start_controller(void)
 static int
 new_link(const char *url, unsigned keys, int64_t silence_ns)
 {
-	static const struct link_events events = {
-	    .orders = on_orders, .renew = on_renew, .connected = on_connected, .silent = on_silent};
+	static const struct link_events events = {.orders = on_orders,
+	    .renew = on_renew,
+	    .connected = on_connected,
+	    .silent = on_silent,
+	    .go_on = on_go_on};
 	struct link_conf conf = {
 	    .keys = it.agent, .controller_key_count = keys, .silence_ns = silence_ns};
 	static struct agent_hello hello = {.protocol = AGENT_MSG_PROTOCOL, .name = "leaf1"};
@@ -175,6 +205,18 @@ static bool
 is_reported(void)
 {
 	return it.holding.capture == 17 && it.holding.hold == HOLD_IN_KERNEL;
+}
+
+static bool
+is_stuck(void)
+{
+	return it.code == RESULT_STUCK;
+}
+
+static bool
+went_on(void)
+{
+	return it.went_ons > 0;
 }
 
 static bool
@@ -325,6 +367,54 @@ silence_and_return(void **state)
 	assert_true(c.reopened >= 2 && c.hellos >= 2);
 }
 
+/* An operator's word: told once, whatever comes between, and said back. */
+static void
+an_operator_says_go_on(void **state)
+{
+	struct link_state told = {.code = RESULT_STUCK};
+
+	(void)state;
+	start_controller();
+	assert_int_equal(agents_go_on(it.agents, 0, clk_now()), -ENOTCONN);
+	assert_int_equal(agents_go_on(it.agents, 1, clk_now()), -ENOENT);
+	assert_int_equal(new_link(it.url, 1, 0), 0);
+	assert_true(until(is_connected));
+	assert_int_equal(link_report(it.link, NULL, 0, &told, true, clk_now()), 0);
+	assert_true(until(is_stuck));
+	assert_int_equal(it.go_ons, 0);
+	for (unsigned n = 1; n <= 3; n++) {
+		assert_int_equal(agents_go_on(it.agents, 0, clk_now()), 0);
+		it.went_ons = it.renewals = 0;
+		assert_true(until(went_on));
+		assert_int_equal(it.go_ons, n);
+		want(17, n);
+		assert_true(until(is_renewed));
+		assert_int_equal(it.went_ons, 1);
+		assert_int_equal(it.go_ons, n);
+	}
+	assert_int_equal(it.states, 1);
+}
+
+/* Said to an agent whose answer never came: the next life of it hears nothing of that. */
+static void
+a_word_to_another_life(void **state)
+{
+	(void)state;
+	start_controller();
+	assert_int_equal(new_link(it.url, 1, 0), 0);
+	assert_true(until(is_connected));
+	want(17, 1);
+	assert_true(until(is_renewed));
+	link_free(&it.link);
+	assert_int_equal(agents_go_on(it.agents, 0, clk_now()), 0);
+	it.connected = it.hellos = it.renewals = 0;
+	assert_int_equal(new_link(it.url, 1, 0), 0);
+	assert_true(until(is_connected));
+	assert_true(until(is_renewed));
+	assert_int_equal(it.go_ons, 0);
+	assert_int_equal(it.went_ons, 0);
+}
+
 /* The key it was given first is not the controller's: the second is tried. */
 static void
 another_pinned_key(void **state)
@@ -343,6 +433,8 @@ main(void)
 	    TEST(what_is_no_link),
 	    TEST(hello_orders_renewals),
 	    TEST(reports_reach_it),
+	    TEST(an_operator_says_go_on),
+	    TEST(a_word_to_another_life),
 	    TEST(silence_and_return),
 	    TEST(another_pinned_key),
 	};

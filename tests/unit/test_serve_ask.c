@@ -54,7 +54,7 @@ static void
 the_read_only_socket_only_reads(void **state)
 {
 	(void)state;
-	for (int verb = CTL_STATUS; verb <= CTL_RELOAD; verb++) {
+	for (int verb = CTL_STATUS; verb <= CTL_AGENT_GO_ON; verb++) {
 		struct canned_serve canned = {.many = 0};
 		struct ctl_request request = {.verb = (enum ctl_verb)verb,
 		    .name = "leaf1",
@@ -82,6 +82,7 @@ what_lacks_something_is_refused(void **state)
 	} cases[] = {
 	    {CTL_AGENT_ACCEPT, "a fingerprint is needed"},
 	    {CTL_AGENT_FORGET, "a name is needed"},
+	    {CTL_AGENT_GO_ON, "a name is needed"},
 	    {CTL_RELEASE, "a name is needed"},
 	    {CTL_CAPTURE_STOP, "a capture's id is needed"},
 	    {CTL_CAPTURE_EXTEND, "a capture's id is needed"},
