@@ -72,7 +72,7 @@ unknown_setting(struct load *load, cfg_t *cfg, const char *name)
 		    name, all);
 }
 
-static void
+static void __attribute__((format(printf, 2, 0)))
 on_error(cfg_t *cfg, const char *format, va_list args)
 {
 	struct load *load = carried(cfg);

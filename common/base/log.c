@@ -31,7 +31,7 @@ log_level(void)
 	return state.most;
 }
 
-static void
+static void __attribute__((format(printf, 3, 0)))
 put(enum log_level level, int error, const char *format, va_list args)
 {
 	int saved = errno;

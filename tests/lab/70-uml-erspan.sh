@@ -13,7 +13,7 @@ plain=${build%/san}
 out=$(mktemp -d "${TMPDIR:-/tmp}/finderscope-erspan.XXXXXX") || exit 1
 trap 'rm -rf "$out"' EXIT
 
-uml_guest 40 "$plain" guest-target
+uml_guest 200 "$plain" guest-target
 # dissects FILE COUNT: each copy is ERSPAN to the analyser round an Ethernet frame of the conversation
 dissects()
 {

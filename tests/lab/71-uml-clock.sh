@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.." || exit 1
 build=${1:-build}
 # The sanitizers' flavour shares the guest's modules with the plain one.
 plain=${build%/san}
-said=$(tests/lab/uml/run -t 120 "$plain" tests/lab/uml/guest-clock 2>&1)
+said=$(tests/lab/uml/run -t 240 "$plain" tests/lab/uml/guest-clock 2>&1)
 status=$?
 if [ $status -eq 77 ]; then
 	echo "1..0 # SKIP no guest: $(echo "$said" | tail -n 1)"

@@ -12,7 +12,7 @@ build=${1:-build}
 out=$(mktemp -d "${TMPDIR:-/tmp}/finderscope-tee.XXXXXX") || exit 1
 trap 'rm -rf "$out"' EXIT
 
-uml_guest 120 "$build" guest-tee
+uml_guest 240 "$build" guest-tee
 # fields FILE FILTER FIELD…: of each frame, all occurrences
 fields()
 {

@@ -4,7 +4,7 @@
 #   tests/lab/72-uml-hosts.sh BUILD_DIR
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-said=$(tests/lab/uml/run -t 90 "${1:-build}" tests/lab/uml/guest-hosts 2>&1)
+said=$(tests/lab/uml/run -t 240 "${1:-build}" tests/lab/uml/guest-hosts 2>&1)
 status=$?
 if [ $status -eq 77 ]; then
 	echo "1..0 # SKIP no guest: $(echo "$said" | tail -n 1)"

@@ -107,7 +107,7 @@ if command -v zsh >/dev/null; then
 	cat >"$work/press" <<-'END'
 		zmodload zsh/zpty
 		zpty shell zsh -f -i
-		zpty -w shell "PS1='ready> '; fpath=($1 \$fpath); autoload -U compinit; compinit -u -D; echo beg''un"
+		zpty -w shell "PS1='ready> '; fpath=(${(q)1} \$fpath); autoload -U compinit; compinit -u -D; echo beg''un"
 		said=
 		want() {
 			local end=$((SECONDS + 30)) part

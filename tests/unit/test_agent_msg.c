@@ -289,10 +289,13 @@ unpack_host(void (*change)(Finderscope__HostChange *host))
 {
 	uint8_t addr[16] = {198, 51, 100, 9}, mac[8] = {2};
 	char iface[] = "swp1\x1b[2J", vrf[] = "red";
-	Finderscope__HostChange host = FINDERSCOPE__HOST_CHANGE__INIT, *row = &host;
-	Finderscope__Poll poll = FINDERSCOPE__POLL__INIT;
-	Finderscope__Request message = FINDERSCOPE__REQUEST__INIT;
+	Finderscope__HostChange host, *row = &host;
+	Finderscope__Poll poll;
+	Finderscope__Request message;
 
+	finderscope__host_change__init(&host);
+	finderscope__poll__init(&poll);
+	finderscope__request__init(&message);
 	host.addr = (ProtobufCBinaryData){.len = 4, .data = addr};
 	host.mac = (ProtobufCBinaryData){.len = 6, .data = mac};
 	host.iface = iface;
@@ -359,12 +362,15 @@ static void
 test_too_many_on_the_wire(void **state)
 {
 	uint8_t addr[4] = {198, 51, 100, 9};
-	Finderscope__HostChange host = FINDERSCOPE__HOST_CHANGE__INIT;
+	Finderscope__HostChange host;
 	static Finderscope__HostChange *rows[AGENT_MSG_HOSTS_MAX + 1];
-	Finderscope__Poll poll = FINDERSCOPE__POLL__INIT;
-	Finderscope__Request message = FINDERSCOPE__REQUEST__INIT;
+	Finderscope__Poll poll;
+	Finderscope__Request message;
 
 	(void)state;
+	finderscope__host_change__init(&host);
+	finderscope__poll__init(&poll);
+	finderscope__request__init(&message);
 	host.addr = (ProtobufCBinaryData){.len = 4, .data = addr};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		rows[i] = &host;

@@ -255,11 +255,12 @@ bad_requests_are_named(void **state)
 static void
 large_numbers_are_refused(void **state)
 {
-	Finderscope__CtlRequest message = FINDERSCOPE__CTL_REQUEST__INIT;
+	Finderscope__CtlRequest message;
 	struct ctl_request out;
 	char error[CTL_TEXT_MAX];
 
 	(void)state;
+	finderscope__ctl_request__init(&message);
 	message.version = CTL_VERSION;
 	message.verb = CTL_LOOKUP;
 	message.port = 65535;

@@ -187,27 +187,28 @@ same_and_not(void **state)
 static void
 a_verdict_by_its_name(void **state)
 {
-	struct {
-		struct ipt_entry entry;
-		struct xt_standard_target target;
-	} a, b;
+	struct ipt_entry entry = {0};
+	struct xt_standard_target target = {0};
+	enum { SIZE = sizeof entry + sizeof target };
+	_Alignas(struct ipt_entry) uint8_t a[SIZE], b[SIZE];
 
 	(void)state;
-	memset(&a, 0, sizeof a);
-	a.entry.target_offset = sizeof a.entry;
-	a.entry.next_offset = sizeof a;
-	a.target.target.u.target_size = sizeof a.target;
-	a.target.verdict = 1000;
-	b = a;
-	b.target.verdict = 2000;
-	const uint8_t *pa = (const void *)&a, *pb = (const void *)&b;
-	assert_true(entry_is_standard(4, pa, sizeof a));
-	assert_true(entry_hash(4, pa, sizeof a, "mychain", true, 1) ==
-		    entry_hash(4, pb, sizeof b, "mychain", true, 1));
-	assert_true(entry_hash(4, pa, sizeof a, "mychain", true, 1) !=
-		    entry_hash(4, pb, sizeof b, "other", true, 1));
+	entry.target_offset = sizeof entry;
+	entry.next_offset = SIZE;
+	target.target.u.target_size = sizeof target;
+	target.verdict = 1000;
+	memcpy(a, &entry, sizeof entry);
+	memcpy(a + sizeof entry, &target, sizeof target);
+	target.verdict = 2000;
+	memcpy(b, &entry, sizeof entry);
+	memcpy(b + sizeof entry, &target, sizeof target);
+	assert_true(entry_is_standard(4, a, SIZE));
+	assert_true(entry_hash(4, a, SIZE, "mychain", true, 1) ==
+		    entry_hash(4, b, SIZE, "mychain", true, 1));
+	assert_true(
+	    entry_hash(4, a, SIZE, "mychain", true, 1) != entry_hash(4, b, SIZE, "other", true, 1));
 	char text[ENTRY_TEXT_MAX];
-	assert_string_equal(entry_describe(4, pa, sizeof a, "mychain", text), "-j mychain");
+	assert_string_equal(entry_describe(4, a, SIZE, "mychain", text), "-j mychain");
 }
 
 static void

@@ -81,8 +81,8 @@ refuses_other_text(void **state)
 	    "hSDwCYkwp1R0i33ctD73Wg2_Og0mOBr066SpjqqbTmo=",
 	    "hSDwCYkwp1R0 i33ctD73Wg2/Og0mOBr066SpjqqbTmo=",
 	    "hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo= x",
-	    "hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=\nhSDwCYkwp1R0i33ctD73Wg2/"
-	    "Og0mOBr066SpjqqbTmo=",
+	    ("hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=\n"
+	     "hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo="),
 	    "8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a"};
 	uint8_t key[KEYS_SIZE];
 
