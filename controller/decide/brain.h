@@ -191,7 +191,30 @@ struct place_wish {
 	struct instant now;
 };
 bool place_conversation(const struct decide *d, struct verdict *v, const struct place_wish *wish);
+/* One switch more, both ways. False: it can't, or there are DECIDE_HOLDERS_MAX. */
+bool place_more(
+    const struct decide *d, struct verdict *v, const struct place_wish *wish, unsigned id);
+/* Those that wish->local is attached to and that could hold the verdict's filter; how many. */
+unsigned place_edge(const struct decide *d, const struct verdict *v, const struct place_wish *wish,
+    unsigned ret_ids[DECIDE_HOLDERS_MAX]);
 bool place_named(const struct decide *d, struct verdict *v, const unsigned *ids, size_t count);
+
+/* wide.c: captures of one host with many. */
+/* What the verdict plans takes `c` over: everything it matches, wherever it is held. */
+bool wide_takes(const struct verdict *v, const struct brain_capture *c);
+/* Bits a second that are the analyser's again when the planned capture takes others over. */
+uint64_t wide_frees(const struct decide *d, const struct verdict *v);
+/* Adds the switches of captures that it is to take over, after the place of one conversation. */
+void wide_join(const struct decide *d, struct verdict *v, const struct place_wish *wish);
+/* `c` takes the conversation of the wish: puts switches where its local host is and `c` isn't held
+ * yet into v->holders, and what is to be said of it into `text`. */
+void wide_missed(const struct decide *d, struct verdict *v, const struct brain_capture *c,
+    const struct place_wish *wish, char text[VERDICT_TEXT_MAX]);
+/* The switches that wide_missed found are asked as well. */
+void wide_spread(struct decide *d, const struct verdict *v, struct instant now);
+/* `wide` was opened by the verdict: others end for it. */
+void wide_absorb(struct decide *d, const struct verdict *v, const struct brain_capture *wide,
+    struct instant now);
 
 /* budget.c: adds steps for every limit. */
 /* Of the fabric, and of the plan. */

@@ -147,7 +147,8 @@ make_room(const struct decide *d, struct verdict *v, int priority, uint64_t over
 			if (freed >= over || v->evict_count == VERDICT_EVICTS_MAX)
 				break;
 			if (c->analyser != v->analyser || !life_is_live(c->pub.state) ||
-			    level(c->pub.priority) != p || c->pub.est_bps == 0)
+			    level(c->pub.priority) != p || c->pub.est_bps == 0 ||
+			    (v->wide != VERDICT_PAIR && wide_takes(v, c)))
 				continue;
 			freed += c->pub.est_bps;
 			v->evicts[v->evict_count++] = c->pub.id;
@@ -166,11 +167,12 @@ check_bandwidth(const struct decide *d, struct verdict *v, int priority)
 	unsigned copies = 0;
 	uint64_t est, after;
 
-	/* Where each switch has one direction, the two make one copy. */
-	for (unsigned i = 0; i < v->holder_count; i++)
+	/* Where each switch has one direction, the two make one copy; the conversations of one
+	 * remote are each at a place of its own. */
+	for (unsigned i = 0; i < v->holder_count && v->wide != VERDICT_REMOTE; i++)
 		copies += v->shares[i].way == VERDICT_BOTH ? 2 : 1;
 	est = v->est_bps * (copies > 2 ? copies : 2) / 2;
-	after = b->bps + est;
+	after = b->bps - wide_frees(d, v) + est;
 	if (a->hard_bps != 0 && est > a->hard_bps)
 		return verdict_step(v, "budget", RESULT_TOO_LARGE_FOR_CAPTURE,
 		    "an estimated %" PRIu64 " kbit/s ±%u%% (%u samples) is %" PRIu64

@@ -231,7 +231,8 @@ cool_down(struct decide *d, struct brain_capture *c, struct instant now)
 {
 	struct convs_row *row = convs_touch(d->convs, &c->key);
 
-	if (row == NULL)
+	/* A wider one may have taken its place: the many cool down with that. */
+	if (row == NULL || (row->capture != 0 && row->capture != c->pub.id))
 		return;
 	row->capture = 0;
 	if (c->refused_by != 0) {

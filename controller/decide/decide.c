@@ -261,6 +261,8 @@ decide_sighting(
 	row = row_for(&l, &v);
 	if (v.code == RESULT_OK && row != NULL)
 		brain_open(d, &v, s, &row->key, now);
+	else if (v.code == RESULT_ALREADY && v.holder_count > 0)
+		wide_spread(d, &v, now);
 	else if (v.alert)
 		tell(d, &v, s, row, now);
 	if (ret_verdict != NULL)
@@ -287,35 +289,6 @@ evict(struct decide *d, const struct verdict *v, struct instant now)
 		    c->pub.est_bps / 1000);
 		d->counts.evicted++;
 		capture_end(d, c, RESULT_END_BUDGET, text, now);
-	}
-}
-
-/* What the wider one takes, wherever the narrower ones are held, is theirs no longer. */
-static void
-absorb(struct decide *d, struct brain_capture *wide, struct instant now)
-{
-	struct brain_capture *c, *next;
-	char text[DECIDE_TEXT_MAX];
-
-	snprintf(text, sizeof text, "capture %" PRIu64 " takes it over", wide->pub.id);
-	for (c = TAILQ_FIRST(&d->live); c != NULL; c = next) {
-		bool held = true;
-
-		next = TAILQ_NEXT(c, order);
-		if (c == wide || c->pub.manual || !life_is_live(c->pub.state) ||
-		    c->analyser != wide->analyser ||
-		    !filter_covers(&wide->pub.filter, &c->pub.filter))
-			continue;
-		for (unsigned i = 0; i < c->pub.holder_count; i++) {
-			bool here = !c->pub.holders[i].wanted;
-
-			for (unsigned k = 0; k < wide->pub.holder_count; k++)
-				here = here || (wide->pub.holders[k].id == c->pub.holders[i].id &&
-						   wide->pub.holders[k].way == VERDICT_BOTH);
-			held = held && here;
-		}
-		if (held)
-			capture_end(d, c, RESULT_END_WIDER, text, now);
 	}
 }
 
@@ -374,7 +347,7 @@ brain_open(struct decide *d, const struct verdict *v, const struct sighting *s,
 	}
 	capture_begin(d, c, now);
 	if (v->wide != VERDICT_PAIR)
-		absorb(d, c, now);
+		wide_absorb(d, v, c, now);
 }
 
 void

@@ -170,7 +170,8 @@ restore_wide(struct decide *d, const struct brain_capture *c)
 {
 	struct convs_row *row;
 
-	if (c->pub.state != LIFE_ENDED || c->key.kind == CONVS_PAIR)
+	if (c->pub.state != LIFE_ENDED || c->pub.code == RESULT_END_WIDER ||
+	    c->key.kind == CONVS_PAIR)
 		return;
 	row = convs_touch(d->convs, &c->key);
 	if (row == NULL)

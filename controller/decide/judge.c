@@ -321,33 +321,39 @@ taken(const struct decide *d, const struct verdict *v, const struct sighting *s,
     const struct convs_row *row)
 {
 	const struct brain_capture *c = row->capture != 0 ? capture_find(d, row->capture) : NULL;
-	struct filter pair;
+	struct filter pair = filter_hosts(&s->local, &s->remote);
 
-	if (c != NULL && !life_is_over(c->pub.state))
+	/* That of the many, when this one came later and is outside of it, is to be widened; one
+	 * that is on its way out is not. */
+	if (c != NULL && !life_is_over(c->pub.state) &&
+	    (v->wide == VERDICT_PAIR || !life_is_live(c->pub.state) ||
+		filter_covers(&c->pub.filter, &pair)))
 		return c;
 	c = capture_covering(d, &v->filter);
 	if (c != NULL || v->wide == VERDICT_PAIR)
 		return c;
 	/* A conversation that an operator captures is no reason for a wider one; one that a policy
 	 * captures becomes part of it. */
-	pair = filter_hosts(&s->local, &s->remote);
 	c = capture_covering(d, &pair);
 	return c != NULL && c->pub.manual ? c : NULL;
 }
 
 static bool
 step_again(const struct decide *d, struct verdict *v, const struct policy *policy,
-    const struct sighting *s, const struct convs_row *row, struct instant now)
+    const struct convs_row *row, const struct place_wish *wish)
 {
-	const struct brain_capture *c = taken(d, v, s, row);
+	const struct brain_capture *c = taken(d, v, wish->s, row);
 
 	if (c != NULL) {
+		char more[VERDICT_TEXT_MAX];
+
 		v->capture = c->pub.id;
-		return verdict_step(v, "capture", RESULT_ALREADY, "capture %" PRIu64 " is %s",
-		    c->pub.id, life_name(c->pub.state));
+		wide_missed(d, v, c, wish, more);
+		return verdict_step(v, "capture", RESULT_ALREADY, "capture %" PRIu64 " is %s%s",
+		    c->pub.id, life_name(c->pub.state), more);
 	}
 	int64_t wait = policy_cooldown(policy, row->returns);
-	int64_t since = row->returns > 0 ? clk_diff(now, row->ended) : 0;
+	int64_t since = row->returns > 0 ? clk_diff(wish->now, row->ended) : 0;
 
 	if (row->returns > 0 && since < wait) {
 		char left[CLK_TEXT_MAX], whole[CLK_TEXT_MAX];
@@ -424,6 +430,8 @@ step_room(const struct decide *d, struct verdict *v, const struct policy *policy
 	if (!step_analyser(d, v, policy->analyser) || !budget_room(d, v, wish->now) ||
 	    !place_conversation(d, v, wish))
 		return false;
+	if (v->wide == VERDICT_REMOTE)
+		wide_join(d, v, wish);
 	v->rules = most_rules(v);
 	if (!budget_check(d, v, policy->priority))
 		return false;
@@ -446,8 +454,16 @@ judge_sighting(const struct decide *d, const struct sighting *s, const struct ju
 	const struct policy *policy = &d->policies[v->policy];
 
 	row = judge_row(d, v->policy, rows, &v->wide);
+	struct place_wish wish = {.where = policy->where,
+	    .seen = seen,
+	    .local = &s->local,
+	    .s = s,
+	    .row = row,
+	    .vni = s->vni,
+	    .now = now};
+
 	if (!step_never(d, v, &a, &b) || !step_scanner(d, v, s, row) ||
-	    !step_samples(v, policy, s, row, now) || !step_again(d, v, policy, s, row, now))
+	    !step_samples(v, policy, s, row, now) || !step_again(d, v, policy, row, &wish))
 		return;
 	if (policy->mode == POLICY_ALERT) {
 		step_mode(v, policy);
@@ -458,17 +474,6 @@ judge_sighting(const struct decide *d, const struct sighting *s, const struct ju
 		verdict_step(v, "freeze", RESULT_FROZEN, "frozen: nothing new is captured");
 		return;
 	}
-	/* The many of a remote are at many places: what saw them sees them. */
-	struct addr none = {.family = 0};
-	bool many = v->wide == VERDICT_REMOTE;
-	struct place_wish wish = {.where = many ? POLICY_SEEN : policy->where,
-	    .seen = seen,
-	    .local = many ? &none : &s->local,
-	    .s = s,
-	    .row = row,
-	    .vni = s->vni,
-	    .now = now};
-
 	if (!step_room(d, v, policy, &wish)) {
 		v->alert = true;
 		return;

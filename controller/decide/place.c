@@ -216,6 +216,36 @@ sort(struct place_list *list)
 		}
 }
 
+unsigned
+place_edge(const struct decide *d, const struct verdict *v, const struct place_wish *wish,
+    unsigned ret_ids[DECIDE_HOLDERS_MAX])
+{
+	struct place_list list = {.count = 0};
+	char why[VERDICT_TEXT_MAX];
+	unsigned count = 0;
+
+	if (!claimed(d, wish, &list, why))
+		return 0;
+	if (list.count == 0)
+		configured(d, wish->local, &list);
+	sort(&list);
+	for (unsigned i = 0; i < list.count; i++)
+		if (able(d, v, wish, list.ids[i], why) == RESULT_OK)
+			ret_ids[count++] = list.ids[i];
+	return count;
+}
+
+bool
+place_more(const struct decide *d, struct verdict *v, const struct place_wish *wish, unsigned id)
+{
+	char why[VERDICT_TEXT_MAX];
+
+	if (v->holder_count == DECIDE_HOLDERS_MAX || able(d, v, wish, id, why) != RESULT_OK)
+		return false;
+	add(d, v, NULL, id, VERDICT_BOTH);
+	return true;
+}
+
 /* ---- where it was seen ---- */
 
 static bool

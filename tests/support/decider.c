@@ -189,6 +189,23 @@ decider_free(struct decider *rig)
 	decide_free(&rig->d);
 }
 
+struct decider *
+decider_make(void (*change)(struct decider *rig))
+{
+	struct decider *rig = malloc(sizeof *rig);
+
+	must(rig != NULL, "no memory");
+	decider_new(rig, change);
+	return rig;
+}
+
+void
+decider_done(struct decider *rig)
+{
+	decider_free(rig);
+	free(rig);
+}
+
 void
 decider_reload(struct decider *rig)
 {
@@ -356,4 +373,34 @@ decider_only(const struct decider *rig)
 	const struct decide_capture *c = decide_next(rig->d, false, 0);
 
 	return c != NULL && decide_next(rig->d, false, c->id) == NULL ? c : NULL;
+}
+
+const char *
+decider_held(const struct verdict *v)
+{
+	static char text[256];
+	size_t n = 0;
+
+	text[0] = '\0';
+	for (unsigned i = 0; i < v->holder_count; i++)
+		n += (size_t)snprintf(text + n, sizeof text - n, "%s%u%s", i > 0 ? " " : "",
+		    v->holders[i],
+		    v->shares[i].way == VERDICT_THERE  ? ">"
+		    : v->shares[i].way == VERDICT_BACK ? "<"
+						       : "");
+	return text;
+}
+
+const char *
+decider_wanted(const struct decide_capture *c)
+{
+	static char text[256];
+	size_t n = 0;
+
+	text[0] = '\0';
+	for (unsigned i = 0; i < c->holder_count; i++)
+		if (c->holders[i].wanted)
+			n += (size_t)snprintf(
+			    text + n, sizeof text - n, "%s%u", n > 0 ? " " : "", c->holders[i].id);
+	return text;
 }

@@ -43,6 +43,9 @@ struct decider {
  */
 void decider_new(struct decider *rig, void (*change)(struct decider *rig));
 void decider_free(struct decider *rig);
+/* The same on the heap: one is too large for a stack. */
+struct decider *decider_make(void (*change)(struct decider *rig));
+void decider_done(struct decider *rig);
 /* The parts as they stand now go in force. */
 void decider_reload(struct decider *rig);
 
@@ -81,6 +84,10 @@ size_t decider_events(const struct decider *rig, const char *kind);
 size_t decider_orders(struct decider *rig, unsigned id, struct order *orders, size_t max);
 struct addr decider_addr(const char *text);
 struct prefix decider_prefix(const char *text);
+/* "2 5": the verdict's switches; "2> 5<" where each has one direction. And those of a capture that
+ * it is wanted at. Valid until the next call. */
+const char *decider_held(const struct verdict *v);
+const char *decider_wanted(const struct decide_capture *c);
 /* The one living capture; NULL: none, or several. */
 const struct decide_capture *decider_only(const struct decider *rig);
 

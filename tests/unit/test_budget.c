@@ -14,23 +14,6 @@
 #define LOCAL "10.1.2.5"
 #define REMOTE "198.51.100.9"
 
-static struct decider *
-make(void (*change)(struct decider *rig))
-{
-	struct decider *rig = calloc(1, sizeof *rig);
-
-	assert_non_null(rig);
-	decider_new(rig, change);
-	return rig;
-}
-
-static void
-done(struct decider *rig)
-{
-	decider_free(rig);
-	free(rig);
-}
-
 static struct verdict
 nth(struct decider *rig, unsigned i)
 {
@@ -49,7 +32,7 @@ few_captures(struct decider *rig)
 static void
 captures_in_all(void **unused)
 {
-	struct decider *rig = make(few_captures);
+	struct decider *rig = decider_make(few_captures);
 	struct verdict v;
 
 	(void)unused;
@@ -63,7 +46,7 @@ captures_in_all(void **unused)
 	assert_int_equal(nth(rig, 4).code, RESULT_LIMIT_CAPTURES);
 	decider_obey(rig, HOLD_MIRRORING);
 	assert_int_equal(nth(rig, 4).code, RESULT_OK);
-	done(rig);
+	decider_done(rig);
 }
 
 static void
@@ -75,7 +58,7 @@ few_starts(struct decider *rig)
 static void
 new_ones_a_minute(void **unused)
 {
-	struct decider *rig = make(few_starts);
+	struct decider *rig = decider_make(few_starts);
 	struct decide_start start = {.analyser = "", .who = "root", .why = "", .everywhere = true};
 	struct verdict v;
 	uint64_t id;
@@ -101,7 +84,7 @@ new_ones_a_minute(void **unused)
 	decider_restart(rig);
 	decider_connect(rig, 2);
 	assert_int_equal(nth(rig, 7).code, RESULT_LIMIT_RATE);
-	done(rig);
+	decider_done(rig);
 }
 
 static void
@@ -113,7 +96,7 @@ few_rules(struct decider *rig)
 static void
 rules_a_switch(void **unused)
 {
-	struct decider *rig = make(few_rules);
+	struct decider *rig = decider_make(few_rules);
 	struct decide_start start = {.analyser = "", .who = "root", .why = ""};
 	struct decide_agent agent = decider_agent();
 	unsigned two = 2;
@@ -151,7 +134,7 @@ rules_a_switch(void **unused)
 	agent.rules_max = 0;
 	decide_connected(rig->d, 2, &agent, rig->now);
 	assert_int_equal(nth(rig, 4).code, RESULT_OK);
-	done(rig);
+	decider_done(rig);
 }
 
 static void
@@ -169,7 +152,7 @@ one_destination(struct decider *rig)
 static void
 destinations_a_switch(void **unused)
 {
-	struct decider *rig = make(one_destination);
+	struct decider *rig = decider_make(one_destination);
 	struct decide_agent agent = decider_agent();
 	struct sighting s;
 	struct verdict v;
@@ -196,7 +179,7 @@ destinations_a_switch(void **unused)
 	s = decider_sighting(rig, "10.1.2.77", REMOTE, 2);
 	s.entries[0].feed = 1;
 	assert_int_equal(decider_decide(rig, &s).code, RESULT_LIMIT_DESTINATIONS);
-	done(rig);
+	decider_done(rig);
 }
 
 static void
@@ -229,7 +212,7 @@ low(struct decider *rig, unsigned i)
 static void
 over_the_soft_limit_nothing_of_low_priority(void **unused)
 {
-	struct decider *rig = make(narrow);
+	struct decider *rig = decider_make(narrow);
 	struct verdict v;
 
 	(void)unused;
@@ -240,13 +223,13 @@ over_the_soft_limit_nothing_of_low_priority(void **unused)
 	    "analyser one would get 2400 kbit/s, 400 over its soft limit of 2000, and priority 10 "
 	    "is below 50");
 	assert_int_equal(nth(rig, 3).code, RESULT_OK);
-	done(rig);
+	decider_done(rig);
 }
 
 static void
 the_hard_limit_refuses_or_makes_room(void **unused)
 {
-	struct decider *rig = make(narrow);
+	struct decider *rig = decider_make(narrow);
 	struct decide_stats stats;
 	struct verdict v;
 
@@ -268,13 +251,13 @@ the_hard_limit_refuses_or_makes_room(void **unused)
 	decide_stats(rig->d, rig->now, &stats);
 	assert_int_equal(stats.est_bps, 2400000);
 	assert_int_equal(stats.evicted, 1);
-	done(rig);
+	decider_done(rig);
 }
 
 static void
 too_large_for_capture(void **unused)
 {
-	struct decider *rig = make(narrow);
+	struct decider *rig = decider_make(narrow);
 	struct sighting s = decider_sighting(rig, LOCAL, REMOTE, 2);
 	struct verdict v;
 
@@ -288,14 +271,14 @@ too_large_for_capture(void **unused)
 	/* Somebody who can stop it is told. */
 	assert_int_equal(decider_event(rig, "mitigate")->code, RESULT_TOO_LARGE_FOR_CAPTURE);
 	assert_int_equal(decider_event(rig, "mitigate")->capture, 0);
-	done(rig);
+	decider_done(rig);
 }
 
 /* The same conversation from two switches is two copies; one direction each is one. */
 static void
 copies_are_counted(void **unused)
 {
-	struct decider *rig = make(narrow);
+	struct decider *rig = decider_make(narrow);
 	struct decide_host host = {.addr = decider_addr("10.1.2.1")};
 	struct sighting in;
 
@@ -314,7 +297,7 @@ copies_are_counted(void **unused)
 	in = decider_sighting(rig, "10.2.0.5", REMOTE, 6);
 	in.entries[0].feed = 1;
 	assert_int_equal(decider_decide(rig, &in).code, RESULT_OK);
-	done(rig);
+	decider_done(rig);
 }
 
 /* ---- what was measured ---- */
@@ -331,7 +314,7 @@ wide_open(struct decider *rig)
 static void
 corrected_from_counters_and_ended_until_it_fits(void **unused)
 {
-	struct decider *rig = make(wide_open);
+	struct decider *rig = decider_make(wide_open);
 	struct decide_stats stats;
 
 	(void)unused;
@@ -360,14 +343,14 @@ corrected_from_counters_and_ended_until_it_fits(void **unused)
 	decider_obey(rig, HOLD_MIRRORING);
 	decide_stats(rig->d, rig->now, &stats);
 	assert_int_equal(stats.est_bps, 0);
-	done(rig);
+	decider_done(rig);
 }
 
 /* What the samples said counts until counters say more, and is remembered for whoever asks. */
 static void
 an_estimate_stands_until_counters_move(void **unused)
 {
-	struct decider *rig = make(wide_open);
+	struct decider *rig = decider_make(wide_open);
 	const struct decide_capture *c;
 	struct sighting s;
 
@@ -393,13 +376,13 @@ an_estimate_stands_until_counters_move(void **unused)
 	assert_true(c->measured);
 	assert_int_equal(c->est_bps, 2000000);
 	assert_int_equal(c->seen_bps, 4800000);
-	done(rig);
+	decider_done(rig);
 }
 
 static void
 a_switch_that_lies_ends_its_own_capture_first(void **unused)
 {
-	struct decider *rig = make(wide_open);
+	struct decider *rig = decider_make(wide_open);
 
 	(void)unused;
 	assert_int_equal(low(rig, 1).code, RESULT_OK);
@@ -421,7 +404,7 @@ a_switch_that_lies_ends_its_own_capture_first(void **unused)
 	decider_obey(rig, HOLD_MIRRORING);
 	decide_tick(rig->d, rig->now);
 	assert_true(life_is_live(decide_find(rig->d, 1)->state));
-	done(rig);
+	decider_done(rig);
 }
 
 int

@@ -15,23 +15,6 @@
 #define LOCAL "10.1.2.5"
 #define REMOTE "198.51.100.9"
 
-static struct decider *
-make(void (*change)(struct decider *rig))
-{
-	struct decider *rig = calloc(1, sizeof *rig);
-
-	assert_non_null(rig);
-	decider_new(rig, change);
-	return rig;
-}
-
-static void
-done(struct decider *rig)
-{
-	decider_free(rig);
-	free(rig);
-}
-
 static uint64_t
 open_one(struct decider *rig)
 {
@@ -48,7 +31,7 @@ state(struct decider *rig, uint64_t id)
 static void
 each_state_when_it_was_seen(void **unused)
 {
-	struct decider *rig = make(NULL);
+	struct decider *rig = decider_make(NULL);
 	uint64_t id = open_one(rig);
 	static const enum hold holds[] = {
 	    HOLD_INSTALLING, HOLD_IN_KERNEL, HOLD_IN_HARDWARE, HOLD_MIRRORING};
@@ -69,14 +52,14 @@ each_state_when_it_was_seen(void **unused)
 
 	decide_stats(rig->d, rig->now, &stats);
 	assert_int_equal(stats.illegal_steps, 0);
-	done(rig);
+	decider_done(rig);
 }
 
 /* The switch took its rules out, for the analyser cannot be reached: nothing is mirrored. */
 static void
 a_switch_that_waits_for_a_way_mirrors_nothing(void **unused)
 {
-	struct decider *rig = make(NULL);
+	struct decider *rig = decider_make(NULL);
 	uint64_t id = open_one(rig);
 	struct holding waits = {.capture = id, .hold = HOLD_INSTALLING, .code = RESULT_NO_ROUTE};
 	struct decide_stats stats;
@@ -103,13 +86,13 @@ a_switch_that_waits_for_a_way_mirrors_nothing(void **unused)
 	assert_int_equal(state(rig, id), LIFE_MIRRORING);
 	decide_stats(rig->d, rig->now, &stats);
 	assert_int_equal(stats.illegal_steps, 0);
-	done(rig);
+	decider_done(rig);
 }
 
 static void
 all_switches_must_have_it(void **unused)
 {
-	struct decider *rig = make(NULL);
+	struct decider *rig = decider_make(NULL);
 	struct decide_host host = {.addr = decider_addr(LOCAL)};
 	uint64_t id;
 
@@ -121,7 +104,7 @@ all_switches_must_have_it(void **unused)
 	assert_int_equal(state(rig, id), LIFE_INSTALLING);
 	decider_say(rig, 5, id, HOLD_IN_KERNEL, 0, "");
 	assert_int_equal(state(rig, id), LIFE_MIRRORING);
-	done(rig);
+	decider_done(rig);
 }
 
 static void
@@ -150,7 +133,7 @@ its_own_ends(void **unused)
 
 	(void)unused;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		struct decider *rig = make(limited);
+		struct decider *rig = decider_make(limited);
 		uint64_t id = open_one(rig);
 
 		decider_obey(rig, HOLD_IN_KERNEL);
@@ -159,9 +142,9 @@ its_own_ends(void **unused)
 		decider_obey(rig, HOLD_MIRRORING);
 		decider_pass(rig, rows[i].pass * CLK_S);
 		assert_int_equal(decide_find(rig->d, id)->code, rows[i].code);
-		done(rig);
+		decider_done(rig);
 	}
-	struct decider *rig = make(limited);
+	struct decider *rig = decider_make(limited);
 	uint64_t id = open_one(rig);
 
 	for (unsigned t = 0; t < 99; t++) {
@@ -179,26 +162,26 @@ its_own_ends(void **unused)
 	}
 	decider_pass(rig, CLK_S);
 	assert_int_equal(decide_find(rig->d, id)->code, RESULT_END_DURATION);
-	done(rig);
+	decider_done(rig);
 }
 
 /* Nobody has said yet that a rule is there: then silence is no idleness. */
 static void
 idle_begins_with_the_rule(void **unused)
 {
-	struct decider *rig = make(limited);
+	struct decider *rig = decider_make(limited);
 	uint64_t id = open_one(rig);
 
 	(void)unused;
 	decider_pass(rig, 50 * CLK_S);
 	assert_int_equal(state(rig, id), LIFE_REQUESTED);
-	done(rig);
+	decider_done(rig);
 }
 
 static void
 orders_say_all_of_it(void **unused)
 {
-	struct decider *rig = make(limited);
+	struct decider *rig = decider_make(limited);
 	uint64_t id = open_one(rig);
 	struct order o[2];
 
@@ -213,13 +196,13 @@ orders_say_all_of_it(void **unused)
 	assert_int_equal(o[0].max_bps, 1000000000);
 	assert_true(o[0].analyser.session > 0 && o[0].analyser.session < 1024);
 	assert_int_equal(o[0].analyser.ttl, 64);
-	done(rig);
+	decider_done(rig);
 }
 
 static void
 ends_when_the_switches_say_so(void **unused)
 {
-	struct decider *rig = make(NULL);
+	struct decider *rig = decider_make(NULL);
 	uint64_t id = open_one(rig);
 
 	(void)unused;
@@ -239,13 +222,13 @@ ends_when_the_switches_say_so(void **unused)
 	assert_string_equal(decide_find(rig->d, id)->text, "stopped by an operator: root");
 	assert_int_equal(
 	    decide_stop(rig->d, 4711, RESULT_END_OPERATOR, "root", rig->now), RESULT_NOT_FOUND);
-	done(rig);
+	decider_done(rig);
 }
 
 static void
 a_switch_that_is_dead_ends_it_with_its_lease(void **unused)
 {
-	struct decider *rig = make(NULL);
+	struct decider *rig = decider_make(NULL);
 	uint64_t id = open_one(rig);
 
 	(void)unused;
@@ -262,13 +245,13 @@ a_switch_that_is_dead_ends_it_with_its_lease(void **unused)
 	decider_pass(rig, 2 * CLK_S);
 	assert_int_equal(state(rig, id), LIFE_ENDED);
 	assert_int_equal(decide_switch_rules(rig->d, 2), 0);
-	done(rig);
+	decider_done(rig);
 }
 
 static void
 an_agent_that_restarts_is_asked_anew(void **unused)
 {
-	struct decider *rig = make(NULL);
+	struct decider *rig = decider_make(NULL);
 	uint64_t id = open_one(rig);
 	unsigned changed;
 
@@ -288,26 +271,26 @@ an_agent_that_restarts_is_asked_anew(void **unused)
 	decider_say(rig, 2, id, HOLD_ENDED, RESULT_END_BRAKE, "200 Mbit/s of 100");
 	assert_int_equal(state(rig, id), LIFE_ENDED);
 	assert_string_equal(decide_find(rig->d, id)->text, "leaf2: 200 Mbit/s of 100");
-	done(rig);
+	decider_done(rig);
 }
 
 static void
 rules_that_vanish_are_asked_for_again(void **unused)
 {
-	struct decider *rig = make(NULL);
+	struct decider *rig = decider_make(NULL);
 	uint64_t id = open_one(rig);
 
 	(void)unused;
 	decider_obey(rig, HOLD_MIRRORING);
 	decide_report(rig->d, 2, NULL, 0, true, false, rig->now);
 	assert_int_equal(state(rig, id), LIFE_REQUESTED);
-	done(rig);
+	decider_done(rig);
 }
 
 static void
 what_nobody_asked_for_is_told(void **unused)
 {
-	struct decider *rig = make(NULL);
+	struct decider *rig = decider_make(NULL);
 	uint64_t id = open_one(rig);
 	struct decide_stats stats;
 
@@ -323,7 +306,7 @@ what_nobody_asked_for_is_told(void **unused)
 	assert_int_equal(decider_events(rig, "agent"), 1);
 	decide_stats(rig->d, rig->now, &stats);
 	assert_int_equal(stats.foreign_holdings, 51);
-	done(rig);
+	decider_done(rig);
 }
 
 static enum result
@@ -336,7 +319,7 @@ delisted(void *user, const struct addr *remote, uint16_t port)
 static void
 an_address_that_is_delisted_ends_it(void **unused)
 {
-	struct decider *rig = make(NULL);
+	struct decider *rig = decider_make(NULL);
 	struct addr other = decider_addr("198.51.100.10"), this = decider_addr(REMOTE);
 	uint64_t id = open_one(rig);
 
@@ -345,13 +328,13 @@ an_address_that_is_delisted_ends_it(void **unused)
 	assert_true(life_is_live(state(rig, id)));
 	decide_rejudge(rig->d, delisted, &this, rig->now);
 	assert_int_equal(decide_find(rig->d, id)->code, RESULT_END_DELISTED);
-	done(rig);
+	decider_done(rig);
 }
 
 static void
 release_ends_what_is_held_there(void **unused)
 {
-	struct decider *rig = make(NULL);
+	struct decider *rig = decider_make(NULL);
 	uint64_t id = open_one(rig);
 
 	(void)unused;
@@ -367,13 +350,13 @@ release_ends_what_is_held_there(void **unused)
 	/* Lifting all lifts the single one as well. */
 	decide_release(rig->d, -1, false, "root", "", rig->now);
 	assert_false(decide_released(rig->d, 2));
-	done(rig);
+	decider_done(rig);
 }
 
 static void
 released_at_the_switch_ends_all_that_is_there(void **unused)
 {
-	struct decider *rig = make(NULL);
+	struct decider *rig = decider_make(NULL);
 	uint64_t id = open_one(rig);
 
 	(void)unused;
@@ -381,7 +364,7 @@ released_at_the_switch_ends_all_that_is_there(void **unused)
 	decide_report(rig->d, 2, NULL, 0, false, true, rig->now);
 	assert_int_equal(decide_find(rig->d, id)->code, RESULT_END_RELEASED);
 	assert_int_equal(decide_find(rig->d, 2)->code, RESULT_END_RELEASED);
-	done(rig);
+	decider_done(rig);
 }
 
 static void
@@ -398,7 +381,7 @@ a_thousand_sessions_no_two_alike(struct decider *rig)
 static void
 sessions_are_used_again_and_never_twice(void **unused)
 {
-	struct decider *rig = make(a_thousand_sessions_no_two_alike);
+	struct decider *rig = decider_make(a_thousand_sessions_no_two_alike);
 	struct decide_agent agent = decider_agent();
 	bool used[1024] = {false};
 	const struct decide_capture *c;
@@ -436,7 +419,7 @@ sessions_are_used_again_and_never_twice(void **unused)
 	for (; (c = decide_next(rig->d, true, last)) != NULL; last = c->id)
 		assert_true(c->id > 284 && ++n <= 16);
 	assert_int_equal(n, 16);
-	done(rig);
+	decider_done(rig);
 }
 
 /* ---- an earlier life ---- */
@@ -444,7 +427,7 @@ sessions_are_used_again_and_never_twice(void **unused)
 static void
 restored_captures_go_on(void **unused)
 {
-	struct decider *rig = make(NULL);
+	struct decider *rig = decider_make(NULL);
 	struct decide_capture saved;
 	struct order o[2];
 	uint64_t id = open_one(rig);
@@ -469,13 +452,13 @@ restored_captures_go_on(void **unused)
 	assert_int_equal(decider_see(rig, LOCAL, REMOTE, 2).code, RESULT_ALREADY);
 	assert_int_equal(decider_see(rig, "10.1.2.6", REMOTE, 2).code, RESULT_OK);
 	assert_int_not_equal(decide_find(rig->d, 100)->analyser.session, saved.analyser.session);
-	done(rig);
+	decider_done(rig);
 }
 
 static void
 nonsense_is_not_restored(void **unused)
 {
-	struct decider *rig = make(NULL);
+	struct decider *rig = decider_make(NULL);
 	static const struct decide_sink silent = {NULL};
 	struct decide_capture good, bad;
 	uint64_t id = open_one(rig);
@@ -506,13 +489,13 @@ nonsense_is_not_restored(void **unused)
 	assert_int_equal(decide_restore(rig->d, &bad), 0);
 	decide_stop(rig->d, good.id, RESULT_END_OPERATOR, "x", rig->now);
 	assert_int_equal(state(rig, good.id), LIFE_ENDED);
-	done(rig);
+	decider_done(rig);
 }
 
 static void
 cool_downs_are_kept_and_given_back(void **unused)
 {
-	struct decider *rig = make(NULL);
+	struct decider *rig = decider_make(NULL);
 	struct addr local = decider_addr(LOCAL), remote = decider_addr(REMOTE);
 	struct instant ended;
 	unsigned returns;
@@ -528,7 +511,7 @@ cool_downs_are_kept_and_given_back(void **unused)
 	decider_new(rig, NULL);
 	assert_int_equal(decide_restore_cooldown(rig->d, &local, &remote, 0, returns, ended), 0);
 	assert_int_equal(decider_see(rig, LOCAL, REMOTE, 2).code, RESULT_COOL_DOWN);
-	done(rig);
+	decider_done(rig);
 }
 
 int

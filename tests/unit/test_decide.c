@@ -13,27 +13,10 @@
 #define LOCAL "10.1.2.5"
 #define REMOTE "198.51.100.9"
 
-static struct decider *
-make(void (*change)(struct decider *rig))
-{
-	struct decider *rig = calloc(1, sizeof *rig);
-
-	assert_non_null(rig);
-	decider_new(rig, change);
-	return rig;
-}
-
-static void
-done(struct decider *rig)
-{
-	decider_free(rig);
-	free(rig);
-}
-
 static void
 explain_changes_nothing(void **unused)
 {
-	struct decider *rig = make(NULL);
+	struct decider *rig = decider_make(NULL);
 	struct sighting s = decider_sighting(rig, LOCAL, REMOTE, 2);
 	struct decide_stats before, after;
 	struct verdict v, again;
@@ -57,7 +40,7 @@ explain_changes_nothing(void **unused)
 	decide_explain(rig->d, &s, rig->now, &v);
 	assert_int_equal(v.code, RESULT_NOT_LISTED);
 	assert_false(v.alert);
-	done(rig);
+	decider_done(rig);
 }
 
 /* Step by step: each question that DESIGN.md's `explain` answers has its line. */
@@ -66,7 +49,7 @@ every_step_is_named(void **unused)
 {
 	static const char *const names[] = {"exporter", "listed", "policy", "never", "direction",
 	    "samples", "cool-down", "place", "budget"};
-	struct decider *rig = make(NULL);
+	struct decider *rig = decider_make(NULL);
 	struct sighting s = decider_sighting(rig, LOCAL, REMOTE, 2);
 	struct verdict v;
 
@@ -75,13 +58,13 @@ every_step_is_named(void **unused)
 	assert_int_equal(v.step_count, sizeof names / sizeof *names);
 	for (unsigned i = 0; i < v.step_count; i++)
 		assert_string_equal(v.steps[i].name, names[i]);
-	done(rig);
+	decider_done(rig);
 }
 
 static void
 a_reload_keeps_what_stays(void **unused)
 {
-	struct decider *rig = make(NULL);
+	struct decider *rig = decider_make(NULL);
 	struct decide_host host = {.addr = decider_addr("10.2.0.9")};
 	struct policy_switch first = rig->switches[0];
 	struct order o[2];
@@ -108,13 +91,13 @@ a_reload_keeps_what_stays(void **unused)
 	assert_int_equal(decider_see(rig, "10.2.0.9", REMOTE, 6).holders[0], 4);
 	/* And who saw a conversation: leaf3 saw it come in, which is 2 now. */
 	assert_int_equal(decider_see(rig, "10.3.0.9", REMOTE, 6).holders[1], 2);
-	done(rig);
+	decider_done(rig);
 }
 
 static void
 a_reload_ends_what_goes(void **unused)
 {
-	struct decider *rig = make(NULL);
+	struct decider *rig = decider_make(NULL);
 	struct decide_stats stats;
 
 	(void)unused;
@@ -133,13 +116,13 @@ a_reload_ends_what_goes(void **unused)
 	decide_stats(rig->d, rig->now, &stats);
 	assert_int_equal(stats.est_bps, 0);
 	decider_obey(rig, HOLD_ENDED);
-	done(rig);
+	decider_done(rig);
 }
 
 static void
 a_reload_to_nothing_and_back(void **unused)
 {
-	struct decider *rig = make(NULL);
+	struct decider *rig = decider_make(NULL);
 
 	(void)unused;
 	assert_int_equal(decider_see(rig, LOCAL, REMOTE, 2).code, RESULT_OK);
@@ -152,13 +135,13 @@ a_reload_to_nothing_and_back(void **unused)
 	rig->conf.analyser_count = 2;
 	decider_reload(rig);
 	assert_int_equal(decider_see(rig, "10.1.2.9", REMOTE, 2).code, RESULT_NOT_CONNECTED);
-	done(rig);
+	decider_done(rig);
 }
 
 static void
 pages_go_by_id(void **unused)
 {
-	struct decider *rig = make(NULL);
+	struct decider *rig = decider_make(NULL);
 	const struct decide_capture *c;
 	uint64_t last = 0;
 	unsigned n = 0;
@@ -183,7 +166,7 @@ pages_go_by_id(void **unused)
 	decide_stop(rig->d, 5, RESULT_END_OPERATOR, "x", rig->now);
 	decider_obey(rig, HOLD_MIRRORING);
 	assert_int_equal(decide_next(rig->d, false, 5)->id, 7);
-	done(rig);
+	decider_done(rig);
 }
 
 static void
@@ -204,20 +187,20 @@ many_switches(struct decider *rig)
 static void
 all_that_is_more_than_a_capture_can_have_is_said(void **unused)
 {
-	struct decider *rig = make(many_switches);
+	struct decider *rig = decider_make(many_switches);
 	struct verdict v = decider_see(rig, LOCAL, REMOTE, 2);
 
 	(void)unused;
 	assert_int_equal(v.code, RESULT_LIMIT_SWITCHES);
 	assert_string_equal(
 	    verdict_text(&v), "40 switches can, a capture has at most 32: name them");
-	done(rig);
+	decider_done(rig);
 }
 
 static void
 who_forges_exporters_fills_no_memory(void **unused)
 {
-	struct decider *rig = make(NULL);
+	struct decider *rig = decider_make(NULL);
 	struct decide_stats stats;
 
 	(void)unused;
@@ -244,7 +227,7 @@ who_forges_exporters_fills_no_memory(void **unused)
 		decider_decide(rig, &s);
 	}
 	assert_true(decider_events(rig, "alert") <= 20);
-	done(rig);
+	decider_done(rig);
 }
 
 int

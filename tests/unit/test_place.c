@@ -13,23 +13,6 @@
 #define LOCAL "10.1.2.5"
 #define REMOTE "198.51.100.9"
 
-static struct decider *
-make(void (*change)(struct decider *rig))
-{
-	struct decider *rig = calloc(1, sizeof *rig);
-
-	assert_non_null(rig);
-	decider_new(rig, change);
-	return rig;
-}
-
-static void
-done(struct decider *rig)
-{
-	decider_free(rig);
-	free(rig);
-}
-
 static void
 attach(struct decider *rig, unsigned id, const char *addr, const char *vrf, uint32_t vni)
 {
@@ -47,67 +30,36 @@ detach(struct decider *rig, unsigned id, const char *addr)
 	decide_hosts(rig->d, id, &host, 1, false, rig->now);
 }
 
-/* "2 5" of the verdict's holders, "2> 5<" where each has one direction. */
-static const char *
-held(const struct verdict *v)
-{
-	static char text[256];
-	size_t n = 0;
-
-	text[0] = '\0';
-	for (unsigned i = 0; i < v->holder_count; i++)
-		n += (size_t)snprintf(text + n, sizeof text - n, "%s%u%s", i > 0 ? " " : "",
-		    v->holders[i],
-		    v->shares[i].way == VERDICT_THERE  ? ">"
-		    : v->shares[i].way == VERDICT_BACK ? "<"
-						       : "");
-	return text;
-}
-
-static const char *
-wanted(const struct decide_capture *c)
-{
-	static char text[256];
-	size_t n = 0;
-
-	text[0] = '\0';
-	for (unsigned i = 0; i < c->holder_count; i++)
-		if (c->holders[i].wanted)
-			n += (size_t)snprintf(
-			    text + n, sizeof text - n, "%s%u", n > 0 ? " " : "", c->holders[i].id);
-	return text;
-}
-
 static void
 the_configured_edge_not_the_spine_that_saw_it(void **unused)
 {
-	struct decider *rig = make(NULL);
+	struct decider *rig = decider_make(NULL);
 	struct verdict v = decider_see(rig, LOCAL, REMOTE, 6);
 
 	(void)unused;
 	assert_int_equal(v.code, RESULT_OK);
-	assert_string_equal(held(&v), "2");
+	assert_string_equal(decider_held(&v), "2");
 	assert_true(v.edge);
-	done(rig);
+	decider_done(rig);
 }
 
 static void
 what_agents_see_goes_before_the_configuration(void **unused)
 {
-	struct decider *rig = make(NULL);
+	struct decider *rig = decider_make(NULL);
 	struct verdict v;
 
 	(void)unused;
 	attach(rig, 5, LOCAL, "", 0);
 	v = decider_see(rig, LOCAL, REMOTE, 6);
-	assert_string_equal(held(&v), "5");
-	done(rig);
+	assert_string_equal(decider_held(&v), "5");
+	decider_done(rig);
 }
 
 static void
 an_mlag_pair_is_one_place_with_rules_on_both(void **unused)
 {
-	struct decider *rig = make(NULL);
+	struct decider *rig = decider_make(NULL);
 	struct order orders[4];
 	struct verdict v;
 
@@ -115,19 +67,19 @@ an_mlag_pair_is_one_place_with_rules_on_both(void **unused)
 	attach(rig, 5, LOCAL, "", 0);
 	attach(rig, 4, LOCAL, "", 0);
 	v = decider_see(rig, LOCAL, REMOTE, 6);
-	assert_string_equal(held(&v), "4 5");
+	assert_string_equal(decider_held(&v), "4 5");
 	assert_int_equal(decider_orders(rig, 4, orders, 4), 1);
 	assert_int_equal(filter_rules(&orders[0].filter), 2);
 	assert_int_equal(decider_orders(rig, 5, orders, 4), 1);
 	assert_int_equal(decide_switch_rules(rig->d, 4) + decide_switch_rules(rig->d, 5), 4);
 	assert_int_equal(decider_orders(rig, 6, orders, 4), 0);
-	done(rig);
+	decider_done(rig);
 }
 
 static void
 half_of_a_pair_away_is_said(void **unused)
 {
-	struct decider *rig = make(NULL);
+	struct decider *rig = decider_make(NULL);
 	struct verdict v;
 
 	(void)unused;
@@ -135,23 +87,23 @@ half_of_a_pair_away_is_said(void **unused)
 	attach(rig, 4, LOCAL, "", 0);
 	decide_gone(rig->d, 4, rig->now);
 	v = decider_see(rig, LOCAL, REMOTE, 6);
-	assert_string_equal(held(&v), "5");
+	assert_string_equal(decider_held(&v), "5");
 	for (unsigned i = 0; i < v.step_count; i++)
 		if (strcmp(v.steps[i].name, "place") == 0)
 			assert_non_null(strstr(v.steps[i].text, "missed: leaf4 is not connected"));
-	done(rig);
+	decider_done(rig);
 }
 
 static void
 an_unknown_host_is_captured_where_it_was_seen(void **unused)
 {
-	struct decider *rig = make(NULL);
+	struct decider *rig = decider_make(NULL);
 	struct verdict v = decider_see(rig, "10.2.0.5", REMOTE, 6);
 
 	(void)unused;
-	assert_string_equal(held(&v), "6");
+	assert_string_equal(decider_held(&v), "6");
 	assert_false(v.edge);
-	done(rig);
+	decider_done(rig);
 }
 
 static struct sighting
@@ -166,7 +118,7 @@ coming_in(struct decider *rig, const char *local, unsigned seen)
 static void
 one_switch_a_direction_where_two_saw_one_each(void **unused)
 {
-	struct decider *rig = make(NULL);
+	struct decider *rig = decider_make(NULL);
 	struct sighting in = coming_in(rig, "10.2.0.5", 3);
 	struct order orders[4];
 	struct verdict v;
@@ -174,7 +126,7 @@ one_switch_a_direction_where_two_saw_one_each(void **unused)
 	(void)unused;
 	decider_decide(rig, &in);
 	v = decider_see(rig, "10.2.0.5", REMOTE, 6);
-	assert_string_equal(held(&v), "6> 3<");
+	assert_string_equal(decider_held(&v), "6> 3<");
 	assert_int_equal(v.rules, 1);
 	assert_int_equal(decider_orders(rig, 6, orders, 4), 1);
 	assert_true(orders[0].filter.one_way);
@@ -183,13 +135,13 @@ one_switch_a_direction_where_two_saw_one_each(void **unused)
 	assert_true(orders[0].filter.one_way);
 	assert_int_equal(orders[0].filter.a.addr.bytes[0], 198);
 	assert_int_equal(decide_switch_rules(rig->d, 3), 1);
-	done(rig);
+	decider_done(rig);
 }
 
 static void
 one_switch_suffices_that_saw_both(void **unused)
 {
-	struct decider *rig = make(NULL);
+	struct decider *rig = decider_make(NULL);
 	struct sighting in = coming_in(rig, "10.2.0.5", 3);
 	struct verdict v;
 
@@ -198,8 +150,8 @@ one_switch_suffices_that_saw_both(void **unused)
 	in = coming_in(rig, "10.2.0.5", 6);
 	decider_decide(rig, &in);
 	v = decider_see(rig, "10.2.0.5", REMOTE, 6);
-	assert_string_equal(held(&v), "6");
-	done(rig);
+	assert_string_equal(decider_held(&v), "6");
+	decider_done(rig);
 }
 
 static void
@@ -217,30 +169,30 @@ where_all(struct decider *rig)
 static void
 the_policy_says_where(void **unused)
 {
-	struct decider *rig = make(where_seen);
+	struct decider *rig = decider_make(where_seen);
 	struct verdict v = decider_see(rig, LOCAL, REMOTE, 6);
 
 	(void)unused;
-	assert_string_equal(held(&v), "6");
-	done(rig);
-	rig = make(where_all);
+	assert_string_equal(decider_held(&v), "6");
+	decider_done(rig);
+	rig = decider_make(where_all);
 	decide_gone(rig->d, 1, rig->now);
 	v = decider_see(rig, LOCAL, REMOTE, 6);
-	assert_string_equal(held(&v), "0 2 3 4 5 6 7");
-	done(rig);
+	assert_string_equal(decider_held(&v), "0 2 3 4 5 6 7");
+	decider_done(rig);
 }
 
 static void
 inside_a_tunnel_only_where_it_runs_bare(void **unused)
 {
-	struct decider *rig = make(where_seen);
+	struct decider *rig = decider_make(where_seen);
 	struct sighting s = decider_sighting(rig, LOCAL, REMOTE, 6);
 	struct verdict v;
 
 	(void)unused;
 	s.inner = true;
 	v = decider_decide(rig, &s);
-	assert_string_equal(held(&v), "2");
+	assert_string_equal(decider_held(&v), "2");
 	s = decider_sighting(rig, "10.2.0.5", REMOTE, 6);
 	s.inner = true;
 	v = decider_decide(rig, &s);
@@ -253,13 +205,13 @@ inside_a_tunnel_only_where_it_runs_bare(void **unused)
 	decide_gone(rig->d, 3, rig->now);
 	v = decider_decide(rig, &s);
 	assert_int_equal(v.code, RESULT_NOT_CONNECTED);
-	done(rig);
+	decider_done(rig);
 }
 
 static void
 an_address_in_two_vrfs_is_ambiguous(void **unused)
 {
-	struct decider *rig = make(NULL);
+	struct decider *rig = decider_make(NULL);
 	struct decide_start start = {.analyser = "", .who = "root", .why = ""};
 	struct sighting s;
 	struct verdict v;
@@ -277,7 +229,7 @@ an_address_in_two_vrfs_is_ambiguous(void **unused)
 	s = decider_sighting(rig, LOCAL, REMOTE, 6);
 	s.vni = 200;
 	v = decider_decide(rig, &s);
-	assert_string_equal(held(&v), "4");
+	assert_string_equal(decider_held(&v), "4");
 	/* An operator's is no different, unless switches are named. */
 	start.filter = filter_hosts(&s.local, &s.remote);
 	start.filter.b = decider_prefix("198.51.101.1");
@@ -285,14 +237,14 @@ an_address_in_two_vrfs_is_ambiguous(void **unused)
 	start.switches = &named;
 	start.switch_count = 1;
 	assert_int_equal(decide_start(rig->d, &start, false, rig->now, &v, &id), RESULT_OK);
-	done(rig);
+	decider_done(rig);
 }
 
 /* The same address in one VRF under two numbers of a segment is two as well. */
 static void
 two_segments_are_ambiguous_too(void **unused)
 {
-	struct decider *rig = make(NULL);
+	struct decider *rig = decider_make(NULL);
 	struct verdict v;
 
 	(void)unused;
@@ -303,13 +255,13 @@ two_segments_are_ambiguous_too(void **unused)
 	detach(rig, 4, LOCAL);
 	v = decider_see(rig, LOCAL, REMOTE, 6);
 	assert_int_equal(v.code, RESULT_OK);
-	done(rig);
+	decider_done(rig);
 }
 
 static void
 a_capture_follows_its_host(void **unused)
 {
-	struct decider *rig = make(NULL);
+	struct decider *rig = decider_make(NULL);
 	const struct decide_capture *c;
 	struct order orders[4];
 
@@ -319,16 +271,16 @@ a_capture_follows_its_host(void **unused)
 	decider_obey(rig, HOLD_MIRRORING);
 	c = decider_only(rig);
 	assert_int_equal(c->state, LIFE_MIRRORING);
-	assert_string_equal(wanted(c), "3");
+	assert_string_equal(decider_wanted(c), "3");
 	decider_pass(rig, 15 * CLK_S);
 	/* The new place hears of it before the old one forgets: both for as long. */
 	attach(rig, 4, LOCAL, "", 0);
 	decider_pass(rig, CLK_S);
-	assert_string_equal(wanted(decider_only(rig)), "3 4");
+	assert_string_equal(decider_wanted(decider_only(rig)), "3 4");
 	assert_int_equal(decider_only(rig)->state, LIFE_REQUESTED);
 	detach(rig, 3, LOCAL);
 	decider_pass(rig, 5 * CLK_S);
-	assert_string_equal(wanted(decider_only(rig)), "4");
+	assert_string_equal(decider_wanted(decider_only(rig)), "4");
 	assert_int_equal(decider_orders(rig, 3, orders, 4), 0);
 	assert_int_equal(decider_orders(rig, 4, orders, 4), 1);
 	assert_int_equal(decider_events(rig, "moved"), 2);
@@ -338,14 +290,14 @@ a_capture_follows_its_host(void **unused)
 	/* A host that falls silent has not moved. */
 	detach(rig, 4, LOCAL);
 	decider_pass(rig, 5 * CLK_S);
-	assert_string_equal(wanted(decider_only(rig)), "4");
-	done(rig);
+	assert_string_equal(decider_wanted(decider_only(rig)), "4");
+	decider_done(rig);
 }
 
 static void
 a_host_that_moves_out_of_reach_ends_it(void **unused)
 {
-	struct decider *rig = make(NULL);
+	struct decider *rig = decider_make(NULL);
 	struct decide_agent agent = decider_agent();
 	uint64_t id;
 
@@ -363,13 +315,13 @@ a_host_that_moves_out_of_reach_ends_it(void **unused)
 	assert_non_null(strstr(decide_find(rig->d, id)->text, "leaf4 holds 0 mirror rules"));
 	decider_obey(rig, HOLD_MIRRORING);
 	assert_true(life_is_over(decide_find(rig->d, id)->state));
-	done(rig);
+	decider_done(rig);
 }
 
 static void
 a_host_that_flaps_moves_it_seldom(void **unused)
 {
-	struct decider *rig = make(NULL);
+	struct decider *rig = decider_make(NULL);
 	struct decide_stats stats;
 
 	(void)unused;
@@ -384,14 +336,14 @@ a_host_that_flaps_moves_it_seldom(void **unused)
 	}
 	decide_stats(rig->d, rig->now, &stats);
 	assert_in_range(stats.moved, 2, 6);
-	done(rig);
+	decider_done(rig);
 }
 
 /* After a restart of the controller one of a pair is there first: the other keeps its rules. */
 static void
 one_of_a_pair_that_is_back_first_takes_nothing_away(void **unused)
 {
-	struct decider *rig = make(NULL);
+	struct decider *rig = decider_make(NULL);
 
 	(void)unused;
 	attach(rig, 4, LOCAL, "", 0);
@@ -404,15 +356,15 @@ one_of_a_pair_that_is_back_first_takes_nothing_away(void **unused)
 	decide_gone(rig->d, 5, rig->now);
 	attach(rig, 3, "10.9.9.9", "", 0);
 	decider_pass(rig, 5 * CLK_S);
-	assert_string_equal(wanted(decider_only(rig)), "4 5");
+	assert_string_equal(decider_wanted(decider_only(rig)), "4 5");
 	decider_connect(rig, 5);
 	attach(rig, 5, "10.9.9.10", "", 0);
 	decider_pass(rig, 5 * CLK_S);
-	assert_string_equal(wanted(decider_only(rig)), "4 5");
+	assert_string_equal(decider_wanted(decider_only(rig)), "4 5");
 	/* It has been there for a while and does not know the host. */
 	decider_pass(rig, 6 * CLK_S);
-	assert_string_equal(wanted(decider_only(rig)), "4");
-	done(rig);
+	assert_string_equal(decider_wanted(decider_only(rig)), "4");
+	decider_done(rig);
 }
 
 static void
@@ -425,7 +377,7 @@ with_port_names(struct decider *rig)
 static void
 the_port_is_named_where_that_saves_slots(void **unused)
 {
-	struct decider *rig = make(with_port_names);
+	struct decider *rig = decider_make(with_port_names);
 	struct order orders[4];
 	struct sighting s;
 
@@ -450,13 +402,13 @@ the_port_is_named_where_that_saves_slots(void **unused)
 	assert_string_equal(orders[1].filter.iface, "");
 	assert_int_equal(decider_orders(rig, 4, orders, 4), 1);
 	assert_string_equal(orders[0].filter.iface, "");
-	done(rig);
+	decider_done(rig);
 }
 
 static void
 why_a_switch_cannot(void **unused)
 {
-	struct decider *rig = make(where_seen);
+	struct decider *rig = decider_make(where_seen);
 	struct decide_agent agent = decider_agent();
 	struct sighting six = decider_sighting(rig, "fd00::5", "2001:db8::9", 2);
 	struct verdict v;
@@ -478,26 +430,26 @@ why_a_switch_cannot(void **unused)
 	decide_gone(rig->d, 2, rig->now);
 	v = decider_see(rig, LOCAL, REMOTE, 2);
 	assert_int_equal(v.code, RESULT_NOT_CONNECTED);
-	done(rig);
+	decider_done(rig);
 }
 
 static void
 its_own_switch_away_another_on_the_way_may(void **unused)
 {
-	struct decider *rig = make(NULL);
+	struct decider *rig = decider_make(NULL);
 	struct verdict v;
 
 	(void)unused;
 	decide_gone(rig->d, 2, rig->now);
 	v = decider_see(rig, LOCAL, REMOTE, 6);
-	assert_string_equal(held(&v), "6");
-	done(rig);
+	assert_string_equal(decider_held(&v), "6");
+	decider_done(rig);
 }
 
 static void
 a_switch_that_refuses_and_the_next(void **unused)
 {
-	struct decider *rig = make(NULL);
+	struct decider *rig = decider_make(NULL);
 	const struct decide_capture *c;
 	uint64_t first;
 	struct verdict v;
@@ -514,7 +466,7 @@ a_switch_that_refuses_and_the_next(void **unused)
 	c = decider_only(rig);
 	assert_non_null(c);
 	assert_int_not_equal(c->id, first);
-	assert_string_equal(wanted(c), "6");
+	assert_string_equal(decider_wanted(c), "6");
 	/* That one refuses, too: the end of it, for a while. */
 	decider_say(rig, 6, c->id, HOLD_FAILED, RESULT_KERNEL, "");
 	assert_null(decide_next(rig->d, false, 0));
@@ -524,14 +476,14 @@ a_switch_that_refuses_and_the_next(void **unused)
 	decider_pass(rig, 601 * CLK_S);
 	v = decider_see(rig, LOCAL, REMOTE, 6);
 	assert_int_equal(v.code, RESULT_OK);
-	assert_string_equal(held(&v), "2");
-	done(rig);
+	assert_string_equal(decider_held(&v), "2");
+	decider_done(rig);
 }
 
 static void
 half_of_a_capture_refused_ends_it_whole(void **unused)
 {
-	struct decider *rig = make(NULL);
+	struct decider *rig = decider_make(NULL);
 	struct order orders[4];
 	uint64_t id;
 
@@ -548,8 +500,8 @@ half_of_a_capture_refused_ends_it_whole(void **unused)
 	decider_say(rig, 4, id, HOLD_ENDED, 0, "");
 	assert_int_equal(decide_find(rig->d, id)->state, LIFE_ENDED);
 	/* The other half is better than nothing, and says what it misses. */
-	assert_string_equal(wanted(decider_only(rig)), "4");
-	done(rig);
+	assert_string_equal(decider_wanted(decider_only(rig)), "4");
+	decider_done(rig);
 }
 
 int
