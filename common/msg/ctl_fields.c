@@ -374,6 +374,7 @@ static const struct ctl_fields request_fields[] = {
     ADDR(other),
     NUMBER(port),
     ONE(start, start),
+    NUMBER(vni),
     END,
 };
 #undef S

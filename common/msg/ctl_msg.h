@@ -81,6 +81,7 @@ struct ctl_request {
 	bool all, follow;
 	struct addr addr, other; /* family 0: none */
 	uint16_t port;
+	uint32_t vni; /* 0: none */
 	struct ctl_start start;
 };
 

@@ -187,8 +187,16 @@ cmd_explain(struct ctl *ctl)
 	int r =
 	    take_remote(ctl, ctl->args[ctl->arg_count == 2 ? 1 : 0], &request.addr, &request.port);
 
+	uint64_t vni = 0;
+
 	if (r == CTL_EXIT_OK)
 		r = take_addr(ctl, local, &request.other);
+	if (r == CTL_EXIT_OK)
+		r = list_copy(
+		    ctl, "--from", ctl->value[CTL_OPT_FROM], request.name, sizeof request.name);
+	if (r == CTL_EXIT_OK)
+		r = list_number(ctl, "--vni", ctl->value[CTL_OPT_VNI], (1 << 24) - 1, &vni);
+	request.vni = (uint32_t)vni;
 	return r ? r
 		 : list_rows(ctl, &request, CTL_ROW_STEP, step_columns, "steps",
 		       "the controller had nothing to say");

@@ -37,8 +37,8 @@ static const struct words table[] = {
     {"feed", "NAME [refresh|confirm]", 1, 2, 0, cmd_feed,
 	"one block list; refresh: fetch it now; confirm: and take it, whatever limits say"},
     {"lookup", "ADDRESS[:PORT]", 1, 1, BIT(PORT), cmd_lookup, "which lists hold an address"},
-    {"explain", "[LOCAL] REMOTE[:PORT]", 1, 2, BIT(PORT) | BIT(WITH), cmd_explain,
-	"what would be done about that conversation, and why"},
+    {"explain", "[LOCAL] REMOTE[:PORT]", 1, 2, BIT(PORT) | BIT(WITH) | BIT(FROM) | BIT(VNI),
+	cmd_explain, "what would be done about that conversation, and why"},
     {"events", "", 0, 0, BIT(FOLLOW) | BIT(COUNT), cmd_events, "what happened, as JSON lines"},
     {"top", "", 0, 0, BIT(ONCE), cmd_top, "captures and rates, live"},
     {"freeze", "", 0, 0, BIT(WHY), cmd_freeze, "nothing new is captured, fabric-wide"},
@@ -74,6 +74,9 @@ static const struct words_option options[CTL_OPT_MAX] = {
     [CTL_OPT_NAME] = {"--name", "NAME", "what to call the switch (its host name)"},
     [CTL_OPT_PORT] = {"--port", "N", "with that port of the address"},
     [CTL_OPT_WITH] = {"--with", "ADDRESS", "the local address it would talk to"},
+    [CTL_OPT_FROM] = {"--from", "SWITCH|ADDRESS",
+	"the switch or exporter whose sample it would be"},
+    [CTL_OPT_VNI] = {"--vni", "N", "the segment it would be seen in"},
     [CTL_OPT_ONCE] = {"--once", NULL, "print once and end"},
     [CTL_OPT_PCAP] = {"--pcap", "FILE", "write the sampled headers that led to it (-: stdout)"},
 };
@@ -435,9 +438,11 @@ static const char completion_head[] =
     "\tdone\n"
     "\tcase \"$word\" in\n"
     "\t--on) before='--on ' ;;\n"
+    "\t--from) before='--from ' ;;\n"
     "\tesac\n"
     "\tcase \"$before\" in\n"
-    "\t'--on ') list='edge all' ask='agents 1' ;;\n";
+    "\t'--on ') list='edge all' ask='agents 1' ;;\n"
+    "\t'--from ') ask='agents 1' ;;\n";
 
 static const char completion_tail[] =
     "\tesac\n"

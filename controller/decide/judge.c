@@ -198,7 +198,7 @@ step_never_wide(const struct decide *d, struct verdict *v)
 static bool
 step_exporter(const struct decide *d, struct verdict *v, const struct sighting *s, int *ret_seen)
 {
-	char agent[ADDR_TEXT_MAX], from[ADDR_TEXT_MAX];
+	char agent[ADDR_TEXT_MAX], from[ADDR_TEXT_MAX], whence[ADDR_TEXT_MAX + 32] = "";
 	enum result code = RESULT_OK;
 
 	*ret_seen = -1;
@@ -207,15 +207,17 @@ step_exporter(const struct decide *d, struct verdict *v, const struct sighting *
 	*ret_seen = decide_exporter(d, &s->exporter, &s->from, &code);
 	addr_format(&s->exporter, agent);
 	addr_format(&s->from, from);
+	if (s->from.family != 0)
+		snprintf(whence, sizeof whence, " (datagrams from %s)", from);
 	if (*ret_seen < 0) {
 		v->alert = true;
 		return verdict_step(v, "exporter", code,
 		    code == RESULT_EXPORTER_UNKNOWN
 			? "exporter %s is a switch's, but its datagrams come from %s"
 		    : code == RESULT_AMBIGUOUS
-			? "exporter %s is the address of more than one switch (datagrams from %s)"
-			: "no switch is bound to exporter %s (datagrams from %s)",
-		    agent, from);
+			? "exporter %s is the address of more than one switch%s"
+			: "no switch is bound to exporter %s%s",
+		    agent, code == RESULT_EXPORTER_UNKNOWN ? from : whence);
 	}
 	return verdict_step(
 	    v, "exporter", RESULT_OK, "exporter %s is %s", agent, d->switches[*ret_seen].conf.name);

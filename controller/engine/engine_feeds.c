@@ -193,7 +193,7 @@ step_row(struct serve_reply *reply, const char *name, enum result code, const ch
 
 /* The sighting that one more sample of that conversation would be. */
 static void
-imagine(struct engine *engine, const struct addr *remote, uint16_t port, const struct addr *local,
+imagine(struct engine *engine, const struct serve_explain *q, const struct addr *exporter,
     struct sighting *s)
 {
 	struct feeds_match matches[MATCHES];
@@ -201,15 +201,17 @@ imagine(struct engine *engine, const struct addr *remote, uint16_t port, const s
 
 	memset(s, 0, sizeof *s);
 	s->when = clk_now();
-	s->remote = *remote;
-	s->remote_port = port;
-	s->has_ports = port != 0;
-	s->proto = port != 0 ? 6 : 0;
+	s->exporter = *exporter;
+	s->remote = q->remote;
+	s->remote_port = q->port;
+	s->has_ports = q->port != 0;
+	s->proto = q->port != 0 ? 6 : 0;
+	s->vni = q->vni;
 	s->outbound = true;
 	s->sampling_rate = 1;
-	s->local = *local;
-	s->local.family = remote->family;
-	(void)feeds_lookup(engine->feeds, remote, port, matches, MATCHES, &count);
+	s->local = q->local;
+	s->local.family = q->remote.family;
+	(void)feeds_lookup(engine->feeds, &q->remote, q->port, matches, MATCHES, &count);
 	for (size_t i = 0; i < count && i < MATCHES && s->entry_count < SIGHTING_ENTRIES_MAX; i++) {
 		if (matches[i].allow || matches[i].id >= FEEDS_MAX)
 			continue;
@@ -221,16 +223,44 @@ imagine(struct engine *engine, const struct addr *remote, uint16_t port, const s
 	}
 }
 
+/* The exporter that is meant: by its address, or the switch's that is called so. */
+static enum result
+find_exporter(
+    struct engine *engine, const char *from, struct addr *ret_addr, struct serve_reply *reply)
+{
+	int id;
+
+	*ret_addr = (struct addr){.family = 0};
+	if (from[0] == '\0' || addr_parse(from, ret_addr) == 0)
+		return RESULT_OK;
+	id = fleet_find(&engine->fleet, from);
+	if (id < 0) {
+		serve_text(reply,
+		    "\"%s\" is neither an exporter's address nor a switch; finderscopectl agents "
+		    "lists those",
+		    from);
+		return RESULT_NOT_FOUND;
+	}
+	if (engine_exporter_of(engine, (unsigned)id, ret_addr))
+		return RESULT_OK;
+	serve_text(reply,
+	    "no exporter is known of %s: it is not connected, and its `exporters` name none", from);
+	return RESULT_NOT_CONNECTED;
+}
+
 enum result
-engine_explain(void *user, const struct addr *remote, uint16_t port, const struct addr *local,
-    struct serve_reply *reply)
+engine_explain(void *user, const struct serve_explain *q, struct serve_reply *reply)
 {
 	struct engine *engine = user;
-	enum feeds_verdict listed = feeds_judge(engine->feeds, remote, port);
+	enum feeds_verdict listed = feeds_judge(engine->feeds, &q->remote, q->port);
 	struct sighting sighting;
 	struct verdict verdict;
+	struct addr exporter;
+	enum result code = find_exporter(engine, q->from, &exporter, reply);
 
-	if (local->family != 0 && local->family != remote->family) {
+	if (code != RESULT_OK)
+		return code;
+	if (q->local.family != 0 && q->local.family != q->remote.family) {
 		serve_text(reply, "one address is IPv4, the other IPv6: no conversation");
 		return RESULT_BAD_REQUEST;
 	}
@@ -238,7 +268,7 @@ engine_explain(void *user, const struct addr *remote, uint16_t port, const struc
 		step_row(reply, "allowed", RESULT_END_ALLOWED, verdict_says(listed));
 		return RESULT_OK;
 	}
-	imagine(engine, remote, port, local, &sighting);
+	imagine(engine, q, &exporter, &sighting);
 	decide_explain(engine->decide, &sighting, clk_now(), &verdict);
 	for (unsigned i = 0; i < verdict.step_count; i++)
 		step_row(

@@ -281,3 +281,25 @@ engine_agent_go_on(
 	serve_text(reply, "%s is told to go on; an event says when it does", name);
 	return RESULT_OK;
 }
+
+bool
+engine_exporter_of(const struct engine *engine, unsigned id, struct addr *ret_addr)
+{
+	const struct policy_switch *place = &engine->fleet.places[id];
+	struct addr anywhere = {.family = 0};
+	struct agents_info info;
+	enum result code;
+
+	if (place->exporter_count > 0) {
+		*ret_addr = place->exporters[0];
+		return true;
+	}
+	if (!agents_info(engine->agents, id, &info) || info.hello == NULL)
+		return false;
+	for (unsigned i = 0; i < info.hello->addr_count; i++) {
+		*ret_addr = info.hello->addrs[i].addr;
+		if (decide_exporter(engine->decide, ret_addr, &anywhere, &code) == (int)id)
+			return true;
+	}
+	return false;
+}

@@ -90,8 +90,8 @@ void engine_feeds(struct engine *engine, struct instant now);
 void engine_sightings(struct engine *engine, struct instant now);
 enum result engine_lookup(
     void *user, const struct addr *addr, uint16_t port, uint64_t cursor, struct serve_reply *reply);
-enum result engine_explain(void *user, const struct addr *remote, uint16_t port,
-    const struct addr *local, struct serve_reply *reply);
+enum result engine_explain(
+    void *user, const struct serve_explain *question, struct serve_reply *reply);
 enum result engine_feed_rows(
     void *user, const char *name, uint64_t cursor, struct serve_reply *reply);
 enum result engine_feed_refresh(void *user, const struct serve_peer *peer, const char *name,
@@ -115,6 +115,9 @@ enum result engine_agent_forget(
     void *user, const struct serve_peer *peer, const char *name, struct serve_reply *reply);
 enum result engine_agent_go_on(
     void *user, const struct serve_peer *peer, const char *name, struct serve_reply *reply);
+
+/* The address that samples of switch `id` bear, as far as is known; false: none is. */
+bool engine_exporter_of(const struct engine *engine, unsigned id, struct addr *ret_addr);
 
 /* engine_store.c: what must outlive the process. Open, then the fleet, then (with a decider) load.
  */

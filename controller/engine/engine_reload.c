@@ -37,6 +37,8 @@ what_needs_restart(const struct settings *a, const struct settings *b, char note
 	    {"socket", strcmp(a->serve.path, b->serve.path) == 0 &&
 			   strcmp(a->serve.path_ro, b->serve.path_ro) == 0},
 	    {"state", strcmp(a->state_dir, b->state_dir) == 0},
+	    {"history_age, history_size",
+		a->history_ns == b->history_ns && a->history_bytes == b->history_bytes},
 	};
 	size_t used = 0;
 

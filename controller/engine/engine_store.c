@@ -9,8 +9,9 @@
 
 #include "common/base/log.h"
 #include "controller/engine/engine_part.h"
+#include "controller/engine/history.h"
 
-#define HISTORY 1000 /* captures that are over, and events, taken up at the start */
+#define EVENTS 1000 /* taken up at the start */
 #define END_WAIT (5 * CLK_S)
 
 static const char *
@@ -24,7 +25,7 @@ name_of(void *user, unsigned id)
 int
 engine_store_open(struct engine *engine)
 {
-	const struct store_limits limits = {.events_max = 0}; /* the defaults */
+	const struct store_limits limits = history_limits(engine->settings);
 	char path[512], error[STORE_ERROR_MAX];
 	int r;
 
@@ -40,34 +41,11 @@ engine_store_open(struct engine *engine)
 	return r;
 }
 
-struct accepted_list {
-	struct fleet_accepted *rows;
-	size_t count;
-};
-
-static void
-take_agent(void *user, const struct store_agent *agent)
-{
-	struct accepted_list *list = user;
-	struct fleet_accepted *rows = realloc(list->rows, (list->count + 1) * sizeof *list->rows),
-			      *row;
-
-	if (rows == NULL)
-		return;
-	list->rows = rows;
-	row = &rows[list->count++];
-	memset(row, 0, sizeof *row);
-	snprintf(row->name, sizeof row->name, "%s", agent->name);
-	memcpy(row->key, agent->key, KEYS_SIZE);
-	for (size_t i = 0; i < agent->addr_count && i < POLICY_EXPORTERS_MAX; i++)
-		row->addrs[row->addr_count++] = agent->addrs[i];
-}
-
 int
 engine_store_fleet(struct engine *engine)
 {
-	const struct store_reader reader = {.agent = take_agent};
-	struct accepted_list list = {.count = 0};
+	const struct store_reader reader = {.agent = fleet_take_agent};
+	struct fleet_accepted_list list = {.count = 0};
 	int r;
 
 	store_load(engine->store, &reader, &list);
@@ -150,8 +128,8 @@ take_event(void *user, const char *json)
 void
 engine_store_load(struct engine *engine)
 {
-	const struct store_reader reader = {.events = HISTORY,
-	    .history = HISTORY,
+	const struct store_reader reader = {.events = EVENTS,
+	    .history = engine->settings->policy.limits.history,
 	    .capture = take_capture,
 	    .cooldown = take_cooldown,
 	    .flag = take_flag,

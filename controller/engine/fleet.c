@@ -29,6 +29,24 @@ add(struct fleet *fleet, const struct fleet_accepted *a)
 	memcpy(key->key, a->key, KEYS_SIZE);
 }
 
+void
+fleet_take_agent(void *user, const struct store_agent *agent)
+{
+	struct fleet_accepted_list *list = user;
+	struct fleet_accepted *rows = realloc(list->rows, (list->count + 1) * sizeof *list->rows),
+			      *row;
+
+	if (rows == NULL)
+		return;
+	list->rows = rows;
+	row = &rows[list->count++];
+	memset(row, 0, sizeof *row);
+	snprintf(row->name, sizeof row->name, "%s", agent->name);
+	memcpy(row->key, agent->key, KEYS_SIZE);
+	for (size_t i = 0; i < agent->addr_count && i < POLICY_EXPORTERS_MAX; i++)
+		row->addrs[row->addr_count++] = agent->addrs[i];
+}
+
 int
 fleet_set(struct fleet *fleet, const struct settings *settings,
     const struct fleet_accepted *accepted, size_t accepted_count)

@@ -10,6 +10,7 @@
 #include "controller/agents/agents.h"
 #include "controller/decide/policy.h"
 #include "controller/settings/settings.h"
+#include "controller/store/store.h"
 
 /* Accepted by fingerprint; kept by the store. */
 struct fleet_accepted {
@@ -18,6 +19,15 @@ struct fleet_accepted {
 	struct addr addrs[POLICY_EXPORTERS_MAX]; /* bound to it when it was accepted */
 	size_t addr_count;
 };
+
+struct fleet_accepted_list {
+	struct fleet_accepted *rows; /* the caller's to free */
+	size_t count;
+};
+
+/* For struct store_reader: what the store kept of one, into the fleet_accepted_list `list`. Without
+ * memory it is left out. */
+void fleet_take_agent(void *list, const struct store_agent *agent);
 
 struct fleet {
 	struct policy_switch *places;

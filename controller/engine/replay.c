@@ -22,6 +22,14 @@
 #define QUIET (60 * CLK_S)   /* a longer gap goes by in larger steps */
 #define START (1000 * CLK_S) /* the replay's clock when the recording begins */
 #define CODES 256
+#define STRANGERS 64
+
+/* Exporters whose sightings could cause nothing, as they came. */
+struct stranger {
+	struct addr exporter;
+	enum result code;
+	uint64_t sightings;
+};
 
 struct replay {
 	struct settings *settings;
@@ -41,6 +49,8 @@ struct replay {
 	unsigned ticks;
 	uint64_t datagrams, sightings, differences, codes[CODES];
 	size_t live_most;
+	struct stranger strangers[STRANGERS];
+	size_t stranger_count;
 };
 
 static const char *
@@ -143,6 +153,22 @@ same(const struct verdict *a, const struct verdict *b)
 }
 
 static void
+meet(struct replay *r, const struct addr *exporter, enum result code)
+{
+	size_t i = 0;
+
+	if (code != RESULT_NO_AGENT && code != RESULT_EXPORTER_UNKNOWN)
+		return;
+	while (i < r->stranger_count && !addr_equal(&r->strangers[i].exporter, exporter))
+		i++;
+	if (i == STRANGERS)
+		return;
+	if (i == r->stranger_count)
+		r->strangers[r->stranger_count++] = (struct stranger){*exporter, code, 0};
+	r->strangers[i].sightings++;
+}
+
+static void
 commit(void *user)
 {
 	struct replay *r = user;
@@ -161,6 +187,7 @@ commit(void *user)
 	}
 	if ((unsigned)v.code < CODES)
 		r->codes[v.code]++;
+	meet(r, &s->exporter, v.code);
 	struct decide_event event = {.kind = "sighting",
 	    .sighting = s,
 	    .verdict = &v,
@@ -209,13 +236,36 @@ tell_feeds(struct replay *r)
 	free(infos);
 }
 
+/* The switches of the configuration, and those that were accepted while it ran: the state knows
+ * them. Without a state there are none. */
+static int
+know_switches(struct replay *r)
+{
+	const struct store_reader reader = {.agent = fleet_take_agent};
+	struct fleet_accepted_list list = {.count = 0};
+	char path[512], error[STORE_ERROR_MAX];
+	int e;
+
+	if ((size_t)snprintf(path, sizeof path, "%s/controller.db", r->settings->state_dir) >=
+	    sizeof path)
+		return -ENAMETOOLONG;
+	e = store_peek(path, &reader, &list, error);
+	if (e < 0 && e != -ENOENT) {
+		fprintf(stderr, "the switches that were accepted are not known: %s\n", error);
+		r->bad = true;
+	}
+	e = fleet_set(&r->fleet, r->settings, list.rows, list.count);
+	free(list.rows);
+	return e;
+}
+
 static int
 open_rooms(struct replay *r)
 {
 	static const struct decide_sink sink = {.event = on_event};
 	struct glance_sink glance_sink = {reserve, commit, r};
 	struct policy_conf policy;
-	int e = fleet_set(&r->fleet, r->settings, NULL, 0);
+	int e = know_switches(r);
 
 	r->now = r->ticked = (struct instant){START};
 	if (e == 0) {
@@ -302,6 +352,23 @@ print_summary(const struct replay *r)
 	printf("}}\n");
 }
 
+/* Whoever tunes a policy must not take these for its doing. */
+static void
+tell_strangers(const struct replay *r)
+{
+	char text[ADDR_TEXT_MAX];
+
+	for (size_t i = 0; i < r->stranger_count; i++)
+		fprintf(stderr,
+		    r->strangers[i].code == RESULT_NO_AGENT
+			? "exporter %s: no switch is bound to it, %" PRIu64
+			  " sightings caused nothing; name it in the `exporters` of one\n"
+			: "exporter %s: its datagrams came from elsewhere, %" PRIu64
+			  " sightings caused nothing; name the source in the `sources` of its "
+			  "switch\n",
+		    addr_format(&r->strangers[i].exporter, text), r->strangers[i].sightings);
+}
+
 static const char usage[] =
     "usage: finderscope-controller replay [-c FILE] [--summary] [--check] [--port N] FILE...\n"
     "\n"
@@ -381,6 +448,7 @@ run(struct replay *r, int argc, char **argv, uint16_t port)
 		if (file(r, argv[i], port) < 0)
 			r->bad = true;
 	rcu_unregister_thread();
+	tell_strangers(r);
 	if (r->summary)
 		print_summary(r);
 	if (fflush(stdout) != 0 || ferror(stdout)) {

@@ -55,6 +55,14 @@ void serve_id(struct serve_reply *reply, uint64_t capture);
 void serve_text(struct serve_reply *reply, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* What would be done about a sample of that conversation. */
+struct serve_explain {
+	struct addr remote, local; /* local may be of family 0 */
+	uint16_t port;             /* the remote one; 0: none */
+	const char *from;          /* a switch's name or an exporter's address; "": none */
+	uint32_t vni;              /* 0: none */
+};
+
 /*
  * The engine's side. Each returns RESULT_OK or the code of its refusal (rows are dropped then). An
  * entry left NULL answers NOT_FOUND "this controller cannot do that". Requests are checked: names
@@ -91,9 +99,8 @@ struct serve_ops {
 	/* port 0: any */
 	enum result (*lookup)(void *user, const struct addr *addr, uint16_t port, uint64_t cursor,
 	    struct serve_reply *reply);
-	/* local may be of family 0 */
-	enum result (*explain)(void *user, const struct addr *remote, uint16_t port,
-	    const struct addr *local, struct serve_reply *reply);
+	enum result (*explain)(
+	    void *user, const struct serve_explain *question, struct serve_reply *reply);
 	/* The last `count` events, oldest first; the cursor goes on from there. `capture`: its own
 	 * alone; 0 is any. */
 	enum result (*events)(void *user, uint32_t count, uint64_t capture, uint64_t cursor,

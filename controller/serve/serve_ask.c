@@ -77,7 +77,8 @@ ask(const struct serve_ops *ops, void *user, const struct serve_peer *peer,
 	case CTL_LOOKUP:
 		return ops->lookup(user, &q->addr, q->port, q->cursor, reply);
 	case CTL_EXPLAIN:
-		return ops->explain(user, &q->addr, q->port, &q->other, reply);
+		return ops->explain(user,
+		    &(struct serve_explain){q->addr, q->other, q->port, q->name, q->vni}, reply);
 	case CTL_EVENTS:
 		return ops->events(user, q->count, q->id, q->cursor, reply);
 	case CTL_FREEZE:

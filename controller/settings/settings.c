@@ -384,6 +384,8 @@ take_paths(struct settings *set, const struct conf_section *root, char *error)
 	if (asprintf(&copies, "%s/feeds", set->state_dir) < 0)
 		return -ENOMEM;
 	set->feeds.cache_dir = copies;
+	set->history_ns = conf_get_number(root, "history_age", 0);
+	set->history_bytes = (uint64_t)conf_get_number(root, "history_size", 0);
 	set->event_file = conf_get_text(root, "events", 0);
 	set->log_level = levels[conf_get_word(root, "log", 0)];
 	return 0;

@@ -22,6 +22,8 @@ struct settings {
 	struct serve_conf serve;
 	const char *key_file;
 	const char *state_dir;
+	int64_t history_ns;     /* how long events, ended captures, sightings are kept there */
+	uint64_t history_bytes; /* of events */
 	const char *event_file; /* "" is none */
 	enum log_level log_level;
 	struct conf *conf; /* the tree; texts above live in it */

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -760,5 +761,37 @@ store_events(struct store *store, uint64_t capture, uint64_t before, size_t coun
 	r = store_db_events(store->reading, capture, before, count, each, user);
 	if (r < 0)
 		store_db_close(&store->reading, false);
+	return r;
+}
+
+int
+store_peek(
+    const char *path, const struct store_reader *reader, void *user, char error[STORE_ERROR_MAX])
+{
+	const struct store_limits limits = with_presets(&(struct store_limits){.events_max = 0});
+	struct walltime now;
+	struct store_db *db;
+	char wal[4096];
+	uint64_t unreadable;
+	struct stat st;
+	int r;
+
+	error[0] = '\0';
+	if (stat(path, &st) < 0 ||
+	    (size_t)snprintf(wal, sizeof wal, "%s-wal", path) >= sizeof wal) {
+		r = errno == ENOENT ? -ENOENT : -EIO;
+		snprintf(error, STORE_ERROR_MAX, "%.256s: %s", path, strerror(errno));
+		return r;
+	}
+	/* Without a WAL nobody writes; SQLite would make one to read. */
+	r = store_db_open(
+	    path, access(wal, F_OK) == 0 ? STORE_DB_READ : STORE_DB_IMMUTABLE, &limits, &db, error);
+	if (r < 0)
+		return r;
+	walltime_read(&now);
+	r = store_db_load(db, &now, reader, user, &unreadable);
+	if (r < 0)
+		snprintf(error, STORE_ERROR_MAX, "%.256s: %.200s", path, store_db_error(db));
+	store_db_close(&db, false);
 	return r;
 }

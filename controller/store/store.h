@@ -118,6 +118,13 @@ struct store_reader {
 };
 void store_load(struct store *store, const struct store_reader *reader, void *user);
 
+/*
+ * The same of a database that is somebody else's, beside its writer or at rest; leaves no trace.
+ * 0; -ENOENT: there is none; another negative errno and the reason in `error`.
+ */
+int store_peek(
+    const char *path, const struct store_reader *reader, void *user, char error[STORE_ERROR_MAX]);
+
 /* 0 or negative errno of the thread. */
 int store_start(struct store *store);
 

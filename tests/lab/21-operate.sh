@@ -133,6 +133,10 @@ tap "and it holds again" fabric_wait 20 capture_is "${third:-0}" "in kernel"
 # Lists and why.
 tap_says "lookup: the very line" "list.*198.51.100.9.*line 1" ctl lookup 198.51.100.9:443
 tap_says "explain: step by step" "capture $third is in kernel" ctl explain 10.1.0.2 198.51.100.9:443
+tap_says "explain as one switch would see it" "is leaf1" ctl explain 10.1.0.2 198.51.100.9:443 --from leaf1
+tap_says "or as an exporter nobody is bound to" "no switch is bound to exporter 10.255.0.77" \
+    ctl explain 10.1.0.2 198.51.100.9:443 --from 10.255.0.77 --vni 5001
+tap_says "or as a switch that is none" "neither an exporter" ctl explain 10.1.0.2 198.51.100.9 --from leaf9
 tap_says "explain of the harmless" "no feed lists" ctl explain 203.0.113.5 --with 10.1.0.2
 
 # A list that changes its mind: what a sample opened is ended by an allow-list that comes with a reload.

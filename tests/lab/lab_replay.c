@@ -4,6 +4,7 @@
  * leaves, run through a configuration and lists. What it decided, twice the same byte for byte, and
  * with --check each decision against what explain says at that state.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <jansson.h>
 #include <libgen.h>
@@ -12,11 +13,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "controller/store/store.h"
 #include "tests/support/forge.h"
 
 static char dir[64], program[512];
@@ -303,6 +306,93 @@ a_summary_for_tuning(void **unused)
 	free(run.out);
 }
 
+/* ---- switches that no configuration names ---- */
+
+static void
+accept_leaf1(const char *path)
+{
+	const struct store_limits presets = {.events_max = 0};
+	struct store_agent agent = {.name = "leaf1", .key = {7}, .addr_count = 1};
+	char error[STORE_ERROR_MAX];
+	struct store *store;
+	uint64_t lost;
+
+	assert_int_equal(addr_parse("10.255.0.1", &agent.addrs[0]), 0);
+	assert_int_equal(store_open(path, &presets, &store, error), 0);
+	assert_int_equal(store_start(store), 0);
+	store_put_agent(store, &agent);
+	store_free(&store, 30 * CLK_S, &lost);
+	assert_int_equal(lost, 0);
+}
+
+static unsigned
+files_in(const char *path)
+{
+	unsigned count = 0;
+	DIR *folder = opendir(path);
+
+	assert_non_null(folder);
+	for (struct dirent *e; (e = readdir(folder)) != NULL;)
+		count += e->d_name[0] != '.';
+	closedir(folder);
+	return count;
+}
+
+static bool
+errors_say(const char *what)
+{
+	char path[128], text[4096] = "";
+	FILE *f;
+
+	snprintf(path, sizeof path, "%s/err", dir);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	text[fread(text, 1, sizeof text - 1, f)] = '\0';
+	fclose(f);
+	return strstr(text, what) != NULL;
+}
+
+static void
+switches_that_were_accepted_are_known(void **unused)
+{
+	char conf[2048], state[128], path[160];
+	unsigned files;
+	struct run run;
+
+	(void)unused;
+	snprintf(state, sizeof state, "%s/accepted", dir);
+	snprintf(path, sizeof path, "%s/controller.db", state);
+	snprintf(conf, sizeof conf,
+	    "locals = {10.0.0.0/8}\nstate = %s\n"
+	    "feed \"plain\" { url = \"file://%s/plain.txt\" }\n"
+	    "analyser \"a\" { address = 192.0.2.50 }\n"
+	    "policy \"all\" { duration = 10m idle = 5m }\n",
+	    state, dir);
+	write_file("accepted.conf", conf);
+	/* Nothing is known of any: whose sightings caused nothing is said. */
+	run = replay("-c accepted.conf --check day.pcap");
+	assert_int_equal(run.status, 0);
+	assert_int_equal(lines_with(&run, "to", "requested"), 0);
+	assert_true(errors_say("exporter 10.255.0.1: no switch is bound to it, 30 sightings"));
+	free(run.out);
+	assert_int_equal(mkdir(state, 0700), 0);
+	accept_leaf1(path);
+	files = files_in(state);
+	run = replay("-c accepted.conf --check day.pcap");
+	assert_int_equal(run.status, 0);
+	assert_int_equal(lines_with(&run, "to", "requested"), 3);
+	assert_false(errors_say("10.255.0.1:"));
+	assert_true(errors_say("exporter 10.255.0.2: no switch is bound to it, 40 sightings"));
+	assert_int_equal(files_in(state), files);
+	free(run.out);
+	/* A state that cannot be read makes another replay: it is said. */
+	write_file("accepted/controller.db", "this is no database, whatever its name says");
+	run = replay("-c accepted.conf --summary day.pcap");
+	assert_int_equal(run.status, 1);
+	assert_true(errors_say("the switches that were accepted are not known"));
+	free(run.out);
+}
+
 static void
 it_leaves_no_trace(void **unused)
 {
@@ -360,6 +450,7 @@ main(void)
 	    cmocka_unit_test(twice_the_same_byte_for_byte),
 	    cmocka_unit_test(other_policies_on_the_same_day),
 	    cmocka_unit_test(a_summary_for_tuning),
+	    cmocka_unit_test(switches_that_were_accepted_are_known),
 	    cmocka_unit_test(it_leaves_no_trace),
 	    cmocka_unit_test(what_is_wrong_is_said),
 	};

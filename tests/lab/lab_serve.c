@@ -147,6 +147,8 @@ all_golden(struct lab *lab)
 	    {"lookup", "lookup 198.51.100.9 --port 443", 0},
 	    {"lookup-none", "lookup 192.0.2.1", 0},
 	    {"explain", "explain 198.51.100.9 --with 10.1.0.2", 0},
+	    {"explain-from", "explain 10.1.0.2 198.51.100.9:443 --from leaf1 --vni 5001", 0},
+	    {"explain-vni", "explain 198.51.100.9 --vni 16777216", 2},
 	    {"events", "events --count 3", 0},
 	    {"freeze", "freeze --why maintenance", 0},
 	    {"freeze-twice", "freeze", 1},

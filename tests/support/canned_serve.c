@@ -410,8 +410,7 @@ lookup(
 }
 
 static enum result
-explain(void *user, const struct addr *remote, uint16_t port, const struct addr *local,
-    struct serve_reply *reply)
+explain(void *user, const struct serve_explain *q, struct serve_reply *reply)
 {
 	char addr[ADDR_TEXT_MAX];
 	struct ctl_step feed = {.name = "feed", .passed = true};
@@ -419,13 +418,18 @@ explain(void *user, const struct addr *remote, uint16_t port, const struct addr 
 	    .name = "verdict", .passed = false, .code = RESULT_FROZEN, .text = "no capture"};
 
 	(void)user;
-	(void)port;
-	snprintf(feed.text, sizeof feed.text, "%s is in drop", addr_format(remote, addr));
+	if (q->from[0] != '\0') {
+		snprintf(feed.name, sizeof feed.name, "exporter");
+		snprintf(feed.text, sizeof feed.text, "%s, VNI %u", q->from, q->vni);
+		serve_step(reply, &feed);
+		snprintf(feed.name, sizeof feed.name, "feed");
+	}
+	snprintf(feed.text, sizeof feed.text, "%s is in drop", addr_format(&q->remote, addr));
 	serve_step(reply, &feed);
-	if (local->family) {
+	if (q->local.family) {
 		snprintf(feed.name, sizeof feed.name, "place");
-		snprintf(
-		    feed.text, sizeof feed.text, "%s is behind leaf1", addr_format(local, addr));
+		snprintf(feed.text, sizeof feed.text, "%s is behind leaf1",
+		    addr_format(&q->local, addr));
 		serve_step(reply, &feed);
 	}
 	serve_step(reply, &last);

@@ -429,6 +429,39 @@ everything_comes_back(void **state)
 	free(kept);
 }
 
+/* Somebody else looks in: beside the writer, and when nobody writes. */
+static void
+a_peek_leaves_no_trace(void **state)
+{
+	struct kept *kept = calloc(1, sizeof *kept);
+	struct store *store = start_store(NULL, NULL);
+	struct decide_capture c = make_capture(7);
+	char error[STORE_ERROR_MAX], wal[300];
+
+	(void)state;
+	assert_non_null(kept);
+	snprintf(wal, sizeof wal, "%s-wal", path);
+	put_capture(store, &c);
+	assert_int_equal(store_flush(store, LONG), 0);
+	assert_int_equal(store_peek(path, &reader, kept, error), 0);
+	assert_int_equal(kept->captures, 1);
+	assert_int_equal(kept->capture[0].id, 7);
+	/* The writer goes on. */
+	c.id = 8;
+	put_capture(store, &c);
+	assert_int_equal(store_flush(store, LONG), 0);
+	free_store(&store);
+	assert_int_equal(access(wal, F_OK), -1);
+	memset(kept, 0, sizeof *kept);
+	assert_int_equal(store_peek(path, &reader, kept, error), 0);
+	assert_int_equal(kept->captures, 2);
+	assert_int_equal(access(wal, F_OK), -1);
+	assert_int_equal(store_peek("/nonexistent/controller.db", &reader, kept, error), -ENOENT);
+	assert_true(store_peek("/proc/self/exe", &reader, kept, error) < 0);
+	assert_true(error[0] != '\0');
+	free(kept);
+}
+
 static void
 only_so_many_events_and_ended_captures(void **state)
 {
@@ -1145,6 +1178,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(everything_comes_back),
+	    TEST(a_peek_leaves_no_trace),
 	    TEST(only_so_many_events_and_ended_captures),
 	    TEST(kill_9_loses_nothing_acknowledged),
 	    TEST(a_reboot_leaves_what_was_left),
