@@ -287,9 +287,10 @@ check_targets(struct check *c)
 
 	check_erspan(c);
 	bool tee = target_in_kernel(4, "TEE");
-	c->tee = tee && device_can();
+	c->tee = tee && device_can(4);
 	if (c->tee)
-		say(c, OK, "TEE", "target and erspan devices (ip_gre) in the kernel");
+		say(c, OK, "TEE", "target and erspan devices (ip_gre) in the kernel%s",
+		    target_in_kernel(6, "TEE") && device_can(6) ? ", IPv6 too" : "; not for IPv6");
 	else
 		say(c, NOTE, "TEE", "%s", tee ? "no erspan devices (ip_gre)" : "not in the kernel");
 	int fd = nflog_open(w->nflog_group, w->snap);

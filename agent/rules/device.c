@@ -2,7 +2,6 @@
 #include "agent/rules/device.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/if.h>
 #include <linux/if_link.h>
 #include <linux/if_tunnel.h>
@@ -14,15 +13,17 @@
 #include <netlink/netlink.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-#define GROUP 0x4653U     /* "FS": whose device it is */
-#define MTU 65000         /* of what goes in: nothing is ever too large */
-#define PROBE UINT64_C(0) /* no capture has this number */
-#define CLEAN_MAX 1024    /* devices taken away in one go */
+#define GROUP 0x4653U         /* "FS": whose device it is */
+#define MTU 65000             /* of what goes in: nothing is ever too large */
+#define MTU_WITHOUT_IPV6 1279 /* RFC 8200, section 5 */
+#define PROBE UINT64_C(0)     /* no capture has this number */
+#define CLEAN_MAX 1024        /* devices taken away in one go */
 #define CLEAN_ROUNDS 16
 
-static const uint8_t gateway[4] = {169, 254, 77, 1};
+/* DEVICE_GATEWAY4 and 6 */
+static const uint8_t gateway4[4] = {169, 254, 77, 1};
+static const uint8_t gateway6[16] = {0xfe, 0x80, [13] = 0x77, [15] = 1};
 
 char *
 device_name(uint64_t capture, char name[FILTER_IFACE_MAX])
@@ -135,13 +136,15 @@ put_gre(
 static int
 create(const char *name, const struct analyser *analyser, const struct addr *source, uint8_t dscp)
 {
-	struct ifinfomsg head = {.ifi_family = AF_UNSPEC};
+	struct ifinfomsg head = {.ifi_family = AF_UNSPEC,
+	    .ifi_flags = IFF_NOARP,
+	    .ifi_change = IFF_NOARP | IFF_MULTICAST};
 	struct nl_msg *msg = link_message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &head);
 
 	if (!msg)
 		return -ENOMEM;
 	nla_put_string(msg, IFLA_IFNAME, name);
-	nla_put_u32(msg, IFLA_MTU, MTU);
+	nla_put_u32(msg, IFLA_MTU, MTU_WITHOUT_IPV6);
 	nla_put_u32(msg, IFLA_GROUP, GROUP);
 	struct nlattr *info = nla_nest_start(msg, IFLA_LINKINFO);
 	nla_put_string(msg, IFLA_INFO_KIND, "erspan");
@@ -152,33 +155,105 @@ create(const char *name, const struct analyser *analyser, const struct addr *sou
 	return request(msg, NULL, NULL);
 }
 
-/* IPv6 would send of its own accord what the analyser takes for copies. */
+/* Of a device that is there: its head, and what `fill` puts behind its name. */
 static int
-silence(const char *name)
+change(const char *name, const struct ifinfomsg *head, void (*fill)(struct nl_msg *msg))
 {
-	char path[96];
+	struct nl_msg *msg = link_message(RTM_NEWLINK, 0, head);
 
-	snprintf(path, sizeof path, "/proc/sys/net/ipv6/conf/%s/disable_ipv6", name);
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return errno == ENOENT ? 0 : -errno;
-	int r = write(fd, "1", 1) == 1 ? 0 : -errno;
-	close(fd);
-	return r;
+	if (!msg)
+		return -ENOMEM;
+	nla_put_string(msg, IFLA_IFNAME, name);
+	if (fill)
+		fill(msg);
+	return request(msg, NULL, NULL);
+}
+
+static void
+fill_mtu(struct nl_msg *msg)
+{
+	nla_put_u32(msg, IFLA_MTU, MTU);
+}
+
+static void
+fill_no_addresses(struct nl_msg *msg)
+{
+	struct nlattr *families = nla_nest_start(msg, IFLA_AF_SPEC);
+	struct nlattr *six = nla_nest_start(msg, AF_INET6);
+
+	nla_put_u8(msg, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+	nla_nest_end(msg, six);
+	nla_nest_end(msg, families);
+}
+
+/*
+ * Copies of IPv6 want IPv6 on the device; but what it sends there of its own accord the analyser
+ * would take for copies. It comes with the large MTU, to a device that takes no multicast by then:
+ * nothing is joined but all nodes, which nobody reports (RFC 2710, section 5). Without a
+ * link-local address nothing is solicited. By netlink, for /proc/sys may be read-only.
+ */
+static int
+enlarge(const char *name)
+{
+	struct ifinfomsg head = {.ifi_family = AF_UNSPEC};
+	int r = change(name, &head, fill_mtu);
+
+	if (r == 0)
+		r = change(name, &head, fill_no_addresses);
+	return r == -EAFNOSUPPORT ? 0 : r; /* a machine without IPv6 */
+}
+
+static int
+on_index(struct nl_msg *msg, void *user)
+{
+	const struct ifinfomsg *head = nlmsg_data(nlmsg_hdr(msg));
+
+	*(uint32_t *)user = (uint32_t)head->ifi_index;
+	return NL_OK;
+}
+
+/* 0: it is not there. */
+static uint32_t
+index_of(const char *name)
+{
+	struct ifinfomsg head = {.ifi_family = AF_UNSPEC};
+	struct nl_msg *msg = link_message(RTM_GETLINK, 0, &head);
+	uint32_t index = 0;
+
+	if (msg)
+		nla_put_string(msg, IFLA_IFNAME, name);
+	return request(msg, on_index, &index) == 0 ? index : 0;
+}
+
+/* Where TEE finds the device; IPv4 does without, being told the device. */
+static int
+add_route(const char *name)
+{
+	struct rtmsg head = {.rtm_family = AF_INET6,
+	    .rtm_dst_len = 128,
+	    .rtm_table = RT_TABLE_MAIN,
+	    .rtm_protocol = RTPROT_STATIC,
+	    .rtm_scope = RT_SCOPE_UNIVERSE,
+	    .rtm_type = RTN_UNICAST};
+	struct nl_msg *msg =
+	    nlmsg_alloc_simple(RTM_NEWROUTE, NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL);
+
+	if (!msg || nlmsg_append(msg, &head, sizeof head, NLMSG_ALIGNTO) < 0) {
+		nlmsg_free(msg);
+		return -ENOMEM;
+	}
+	nla_put(msg, RTA_DST, sizeof gateway6, gateway6);
+	nla_put_u32(msg, RTA_OIF, index_of(name));
+	return request(msg, NULL, NULL);
 }
 
 static int
 bring_up(const char *name)
 {
-	struct ifinfomsg head = {.ifi_family = AF_UNSPEC,
-	    .ifi_flags = IFF_UP | IFF_NOARP,
-	    .ifi_change = IFF_UP | IFF_NOARP};
-	struct nl_msg *msg = link_message(RTM_NEWLINK, 0, &head);
+	struct ifinfomsg head = {
+	    .ifi_family = AF_UNSPEC, .ifi_flags = IFF_UP, .ifi_change = IFF_UP};
 
-	if (!msg)
-		return -ENOMEM;
-	nla_put_string(msg, IFLA_IFNAME, name);
-	return request(msg, NULL, NULL);
+	return change(name, &head, NULL);
 }
 
 static int
@@ -202,9 +277,25 @@ device_drop(uint64_t capture)
 	return drop(device_name(capture, name));
 }
 
+/* A device that is ready; what is left of a failure is the caller's to take away. */
+static int
+make(const char *name, unsigned family, const struct analyser *analyser, const struct addr *source,
+    uint8_t dscp)
+{
+	int r = create(name, analyser, source, dscp);
+
+	if (r == 0)
+		r = enlarge(name);
+	if (r == 0)
+		r = bring_up(name);
+	if (r == 0 && family == 6)
+		r = add_route(name);
+	return r;
+}
+
 int
-device_make(uint64_t capture, const struct analyser *analyser, const struct addr *source,
-    uint8_t dscp, char error[DEVICE_ERROR_MAX])
+device_make(uint64_t capture, unsigned family, const struct analyser *analyser,
+    const struct addr *source, uint8_t dscp, char error[DEVICE_ERROR_MAX])
 {
 	char name[FILTER_IFACE_MAX];
 
@@ -215,26 +306,18 @@ device_make(uint64_t capture, const struct analyser *analyser, const struct addr
 	}
 	int r = drop(name);
 	if (r == 0)
-		r = create(name, analyser, source, dscp);
+		r = make(name, family, analyser, source, dscp);
 	if (r < 0) {
-		snprintf(error, DEVICE_ERROR_MAX, "an erspan device cannot be made: %s",
+		snprintf(error, DEVICE_ERROR_MAX, "the erspan device %s cannot be made: %s", name,
 		    r == -EEXIST ? "one with the same analyser and session is there"
 				 : strerror(-r));
-		return r;
-	}
-	r = silence(name);
-	if (r == 0)
-		r = bring_up(name);
-	if (r < 0) {
-		snprintf(error, DEVICE_ERROR_MAX, "the erspan device %s cannot be set up: %s", name,
-		    strerror(-r));
 		(void)drop(name);
 	}
 	return r;
 }
 
 bool
-device_can(void)
+device_can(unsigned family)
 {
 	/* Ends that no capture has: a documentation address towards itself is nobody's tunnel. */
 	static const uint8_t from[4] = {192, 0, 2, 255}, to[4] = {198, 51, 100, 255};
@@ -246,7 +329,7 @@ device_can(void)
 	device_name(PROBE, name);
 	if (drop(name) < 0)
 		return false;
-	int r = create(name, &analyser, &source, 0);
+	int r = make(name, family, &analyser, &source, 0);
 	(void)drop(name);
 	return r == 0;
 }
@@ -334,12 +417,15 @@ device_count(uint64_t capture, struct device_counters *ret_counters)
 }
 
 void
-device_target(uint64_t capture, struct entry_target *ret_target)
+device_target(uint64_t capture, unsigned family, struct entry_target *ret_target)
 {
 	struct xt_tee_tginfo info;
 
 	memset(&info, 0, sizeof info);
-	memcpy(&info.gw.ip, gateway, sizeof gateway);
+	if (family == 6)
+		memcpy(&info.gw.in6, gateway6, sizeof gateway6);
+	else
+		memcpy(&info.gw.ip, gateway4, sizeof gateway4);
 	device_name(capture, info.oif);
 	memset(ret_target, 0, sizeof *ret_target);
 	snprintf(ret_target->name, sizeof ret_target->name, "TEE");

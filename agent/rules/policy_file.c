@@ -33,7 +33,8 @@ write_ports(FILE *f, const struct filter_match *m)
 }
 
 static void
-write_target(FILE *f, const struct held *held, unsigned rule, const struct wire_config *config)
+write_target(FILE *f, const struct held *held, unsigned rule, const struct filter_match *m,
+    const struct wire_config *config)
 {
 	char source[ADDR_TEXT_MAX], to[ADDR_TEXT_MAX], tag[ENTRY_TAG_MAX], name[FILTER_IFACE_MAX];
 	const struct analyser *analyser = &held->order.analyser;
@@ -42,7 +43,8 @@ write_target(FILE *f, const struct held *held, unsigned rule, const struct wire_
 		fprintf(f, " -j NFLOG --nflog-prefix %s --nflog-group %u",
 		    entry_tag(held->capture, rule, tag), config->nflog_group);
 	else if (held->target == WIRE_TARGET_TEE)
-		fprintf(f, " -j TEE --gateway %s --oif %s", DEVICE_GATEWAY,
+		fprintf(f, " -j TEE --gateway %s --oif %s",
+		    m->src.addr.family == 6 ? DEVICE_GATEWAY6 : DEVICE_GATEWAY4,
 		    device_name(held->capture, name));
 	else
 		fprintf(f, " -j ERSPAN --src-ip %s --dst-ip %s --ttl %u",
@@ -67,7 +69,7 @@ write_rule(FILE *f, const struct held *held, unsigned rule, const struct filter_
 	write_ports(f, m);
 	if (comments)
 		fprintf(f, " -m comment --comment %s", entry_tag(held->capture, rule, tag));
-	write_target(f, held, rule, config);
+	write_target(f, held, rule, m, config);
 	fputc('\n', f);
 }
 

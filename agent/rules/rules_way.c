@@ -29,7 +29,7 @@ rules_make_target(void *user, const struct held *held, unsigned rule,
 		return 0;
 	}
 	if (held->target == WIRE_TARGET_TEE) {
-		device_target(held->capture, ret_target);
+		device_target(held->capture, held->order.filter.a.addr.family, ret_target);
 		return 0;
 	}
 	int e = target_erspan(r->cache, held->order.filter.a.addr.family, &held->source,
@@ -50,8 +50,8 @@ rules_probe_target(const struct rules *r, unsigned family)
 	    target_in_kernel(family, "ERSPAN"))
 		return WIRE_TARGET_ERSPAN;
 	/* All in the kernel, where it can: no user space on the way of a copy. */
-	if ((forced == WIRE_TARGET_AUTO || forced == WIRE_TARGET_TEE) && family == 4 &&
-	    target_in_kernel(family, "TEE") && device_can())
+	if ((forced == WIRE_TARGET_AUTO || forced == WIRE_TARGET_TEE) &&
+	    target_in_kernel(family, "TEE") && device_can(family))
 		return WIRE_TARGET_TEE;
 	if ((forced == WIRE_TARGET_AUTO || forced == WIRE_TARGET_NFLOG) && r->mirror_ready &&
 	    target_in_kernel(family, "NFLOG"))
@@ -112,8 +112,9 @@ rules_tell_mirror(struct rules *r, struct held *held)
 
 	char error[DEVICE_ERROR_MAX];
 
-	if (held->target == WIRE_TARGET_TEE && device_make(held->capture, &held->order.analyser,
-						   &held->source, r->config.dscp, error) < 0)
+	if (held->target == WIRE_TARGET_TEE &&
+	    device_make(held->capture, held->order.filter.a.addr.family, &held->order.analyser,
+		&held->source, r->config.dscp, error) < 0)
 		rules_refuse(r, held, RESULT_KERNEL, error);
 	if (held->target != WIRE_TARGET_NFLOG)
 		return;

@@ -55,6 +55,24 @@ same_headers()
 	echo "$ours" | grep -q '^0x1000	0x88be	1	'
 }
 
+# six: ten echo packets of either size, whole
+six()
+{
+	local good
+	good=$(fields tee6.pcap "erspan.version == 1 && erspan.spanid == 7 && icmpv6 && frame.protocols contains \"ip:gre:erspan:eth:ethertype:ipv6:icmpv6\"" \
+	    data.len icmpv6.checksum.status | sort | uniq -c | tr -s ' \t' ' ')
+	[ "$good" = " 10 1452 1
+ 10 56 1" ] || { echo "$good"; return 1; }
+}
+
+# alone FILE FILTER: no copy is anything else
+alone()
+{
+	local others
+	others=$(tshark -r "$out/$1" -Y "erspan && !($2)" 2>/dev/null)
+	[ -z "$others" ] || { echo "$others"; return 1; }
+}
+
 # The bytes behind GRE's sequence number: 8 of ERSPAN. tshark's own names for fields differ between releases.
 same_bytes()
 {
@@ -117,6 +135,9 @@ check "the mirror process' small copies are whole" dissects nflog.pcap 10 48
 check "its full-size ones, too" dissects nflog.pcap 10 1464
 check "the kernel's headers and ours say the same, field by field" same_headers
 check "byte by byte" same_bytes
+check "IPv6: small copies and full-size ones are whole" six
+check "the device says nothing of its own accord, IPv4" alone tee.pcap "ip.src == 10.1.0.2 || ip.dst == 10.1.0.2"
+check "nor IPv6" alone tee6.pcap "icmpv6.type == 128 || icmpv6.type == 129"
 check "the kernel numbers its copies" sequences tee.pcap
 check "and so do we" sequences nflog.pcap
 check "an erspan device of the kernel's takes ours apart" decoded
