@@ -73,6 +73,9 @@ void verdict_init(struct verdict *ret_verdict);
 bool verdict_step(struct verdict *verdict, const char *name, enum result code, const char *format,
     ...) __attribute__((format(printf, 4, 5)));
 
+/* Alike in every word and number; what an array holds behind its count is not looked at. */
+bool verdict_same(const struct verdict *a, const struct verdict *b);
+
 /* Percent either way that a sum of so many samples may be off, at 95 % confidence: sFlow's measure,
  * 196 % times the root of 1/n. At least 1; 0 for no samples. */
 unsigned verdict_error(unsigned samples);

@@ -145,13 +145,6 @@ reserve(void *user)
 	return &r->sighting;
 }
 
-static bool
-same(const struct verdict *a, const struct verdict *b)
-{
-	/* Both began as zeroes. */
-	return memcmp(a, b, sizeof *a) == 0;
-}
-
 static void
 meet(struct replay *r, const struct addr *exporter, enum result code)
 {
@@ -179,7 +172,7 @@ commit(void *user)
 	if (r->check)
 		decide_explain(r->decide, s, r->now, &before);
 	decide_sighting(r->decide, s, r->now, &v);
-	if (r->check && !same(&before, &v)) {
+	if (r->check && !verdict_same(&before, &v)) {
 		r->differences++;
 		fprintf(stderr, "explain said %s: %s; decided was %s: %s\n",
 		    result_name((int)before.code), verdict_text(&before), result_name((int)v.code),

@@ -237,14 +237,6 @@ decider_sighting(struct decider *rig, const char *local, const char *remote, uns
 	return s;
 }
 
-bool
-decider_same(const struct verdict *a, const struct verdict *b)
-{
-	/* Both began as zeroes, so that bytes can be compared, whatever members there come to be.
-	 */
-	return memcmp(a, b, sizeof *a) == 0;
-}
-
 struct verdict
 decider_decide(struct decider *rig, const struct sighting *sighting)
 {
@@ -252,7 +244,7 @@ decider_decide(struct decider *rig, const struct sighting *sighting)
 
 	decide_explain(rig->d, sighting, rig->now, &before);
 	decide_sighting(rig->d, sighting, rig->now, &v);
-	if (!decider_same(&before, &v)) {
+	if (!verdict_same(&before, &v)) {
 		fprintf(stderr, "explain: %s %s\ndecided: %s %s\n", result_name((int)before.code),
 		    verdict_text(&before), result_name((int)v.code), verdict_text(&v));
 		abort();

@@ -64,8 +64,6 @@ struct sighting decider_sighting(
 struct verdict decider_decide(struct decider *rig, const struct sighting *sighting);
 struct verdict decider_see(
     struct decider *rig, const char *local, const char *remote, unsigned seen);
-/* How often explain and the decision were compared. */
-bool decider_same(const struct verdict *a, const struct verdict *b);
 
 /* Time goes on, in ticks. */
 void decider_pass(struct decider *rig, int64_t ns);

@@ -26,7 +26,7 @@ explain_changes_nothing(void **unused)
 	for (int i = 0; i < 100; i++)
 		decide_explain(rig->d, &s, rig->now, &v);
 	decide_explain(rig->d, &s, rig->now, &again);
-	assert_true(decider_same(&v, &again));
+	assert_true(verdict_same(&v, &again));
 	assert_int_equal(v.code, RESULT_OK);
 	assert_int_equal(v.est_samples, 1);
 	decide_stats(rig->d, rig->now, &after);

@@ -85,6 +85,18 @@ digest(struct world *w, const void *bytes, size_t size)
 		w->digest = (w->digest ^ p[i]) * UINT64_C(0x100000001b3);
 }
 
+/* Member by member: the bytes between members are whatever the compiler left there. */
+static void
+digest_verdict(struct world *w, const struct verdict *v)
+{
+	digest(w, &v->code, sizeof v->code);
+	digest(w, &v->capture, sizeof v->capture);
+	digest(w, v->holders, v->holder_count * sizeof v->holders[0]);
+	digest(w, v->evicts, v->evict_count * sizeof v->evicts[0]);
+	for (unsigned i = 0; i < v->step_count; i++)
+		digest(w, v->steps[i].text, strlen(v->steps[i].text));
+}
+
 static void
 do_sighting(struct world *w)
 {
@@ -108,7 +120,7 @@ do_sighting(struct world *w)
 	if (roll(c, 20) == 0)
 		s.exporter = decider_addr("203.0.113.9");
 	v = decider_decide(&w->rig, &s);
-	digest(w, &v, sizeof v);
+	digest_verdict(w, &v);
 	w->opened += v.code == RESULT_OK;
 	w->refused += v.code >= RESULT_LIMIT_RULES && v.code <= RESULT_TOO_LARGE_FOR_CAPTURE;
 }
@@ -211,7 +223,7 @@ do_operator(struct world *w)
 		if (roll(c, 3) == 0)
 			start.filter.b = prefix_make(&b, roll(c, 2) * 24);
 		decide_start(w->rig.d, &start, roll(c, 5) == 0, w->rig.now, &v, &id);
-		digest(w, &v, sizeof v);
+		digest_verdict(w, &v);
 		break;
 	}
 	}
