@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/capability.h>
+#include <net/if.h>
 #include <poll.h>
 #include <pwd.h>
 #include <stdarg.h>
@@ -401,32 +402,84 @@ check_way(struct check *c, struct netlink *netlink, const struct addr *to, const
 	return true;
 }
 
-static void
-check_controller(struct check *c, struct netlink *netlink)
+/* Connects once and hangs up; in that VRF, unless it is NULL. 0 or an errno. */
+static int
+knock(const struct addr *addr, uint16_t port, const char *vrf)
 {
 	struct sockaddr_storage sa;
-	struct addr addr;
-	uint16_t port;
+	socklen_t sa_size = addr_to_sockaddr(addr, port, &sa);
 	int error = 0;
 	socklen_t size = sizeof error;
-
-	if (conf_parse_endpoint(c->conf->controller + strlen("tcp://"), &addr, &port) < 0 ||
-	    !check_way(c, netlink, &addr, "controller"))
-		return;
-	socklen_t sa_size = addr_to_sockaddr(&addr, port, &sa);
-	int fd = socket(addr_af(&addr), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = socket(addr_af(addr), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	struct pollfd p = {.fd = fd, .events = POLLOUT};
+
 	if (fd < 0)
-		return;
-	if (connect(fd, (struct sockaddr *)&sa, sa_size) < 0 && errno != EINPROGRESS)
+		return errno;
+	if (vrf && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, vrf, (socklen_t)strlen(vrf)) < 0)
+		error = errno;
+	else if (connect(fd, (struct sockaddr *)&sa, sa_size) < 0 && errno != EINPROGRESS)
 		error = errno;
 	else if (poll(&p, 1, CONNECT_MS) <= 0)
 		error = ETIMEDOUT;
 	else
 		(void)getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
 	close(fd);
+	return error;
+}
+
+/* The VRF that this process's sockets are in (ip vrf exec); "" for none. */
+static void
+own_vrf(char name[IFNAMSIZ])
+{
+	socklen_t size = IFNAMSIZ;
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	name[0] = '\0';
+	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, &size) < 0)
+		name[0] = '\0';
+	if (fd >= 0)
+		close(fd);
+}
+
+/* A VRF where the controller answers, or NULL. */
+static const char *
+answering_vrf(struct netlink *netlink, const struct addr *addr, uint16_t port)
+{
+	for (const struct links_link *l = netlink_links(netlink)->links; l; l = l->hh.next)
+		if (l->kind == LINKS_VRF && knock(addr, port, l->name) == 0)
+			return l->name;
+	return NULL;
+}
+
+static void
+check_controller(struct check *c, struct netlink *netlink)
+{
+	char vrf[IFNAMSIZ];
+	const char *other;
+	struct addr addr;
+	uint16_t port;
+	int error;
+
+	if (conf_parse_endpoint(c->conf->controller + strlen("tcp://"), &addr, &port) < 0)
+		return;
+	own_vrf(vrf);
+	error = knock(&addr, port, NULL);
+	other = error && !vrf[0] ? answering_vrf(netlink, &addr, port) : NULL;
+	if (other) {
+		say(c, WRONG, "controller", "%s takes connections in VRF %s alone",
+		    c->conf->controller, other);
+		mend(c,
+		    "systemctl disable --now finderscope-agent; "
+		    "systemctl enable --now finderscope-agent@%s",
+		    other);
+		return;
+	}
+	/* The way that the kernel tells is the default VRF's. */
+	if (!vrf[0] && !check_way(c, netlink, &addr, "controller"))
+		return;
 	if (!error) {
-		say(c, OK, "controller", "%s takes connections", c->conf->controller);
+		say(c, OK, "controller", "%s takes connections%s%s", c->conf->controller,
+		    vrf[0] ? " in VRF " : "", vrf);
 		return;
 	}
 	say(c, WRONG, "controller", "%s: %s", c->conf->controller, strerror(error));

@@ -284,23 +284,36 @@ probe(const struct netlink *n, const struct paths_path *path)
 {
 	const struct links_link *port = links_get(&n->links, path->route.oif);
 	const struct addr *hop = &path->route.next_hop;
+	struct in_pktinfo out = {.ipi_ifindex = (int)path->route.oif};
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof out)] = {0};
 	struct sockaddr_storage to;
-	socklen_t size = addr_to_sockaddr(hop, DISCARD_PORT, &to);
+	struct msghdr message = {
+	    .msg_name = &to, .msg_control = control, .msg_controllen = sizeof control};
+	struct cmsghdr *part = CMSG_FIRSTHDR(&message);
 	int one = 1;
 	int fd = socket(addr_af(hop), SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		return;
-	if (hop->family == 6)
+	message.msg_namelen = addr_to_sockaddr(hop, DISCARD_PORT, &to);
+	/* Out of this very port, whose VRF need not be the one that the agent was started in. IPv4
+	 * takes that packet by packet, without a capability; IPv6 by the scope of a link-local hop,
+	 * as they are as a rule, or by binding, which kernels before 5.7 want a capability for. */
+	part->cmsg_level = IPPROTO_IP;
+	part->cmsg_type = IP_PKTINFO;
+	part->cmsg_len = CMSG_LEN(sizeof out);
+	memcpy(CMSG_DATA(part), &out, sizeof out);
+	if (hop->family == 6) {
 		((struct sockaddr_in6 *)&to)->sin6_scope_id = path->route.oif;
-	/* Out of this very port, and of its VRF; kernels before 5.7 want a capability for it, and
-	 * the route leads there all the same. */
-	if (port)
+		message.msg_control = NULL;
+		message.msg_controllen = 0;
+	}
+	if (port && hop->family == 6)
 		(void)setsockopt(
 		    fd, SOL_SOCKET, SO_BINDTODEVICE, port->name, (socklen_t)strlen(port->name));
 	(void)setsockopt(fd, hop->family == 6 ? IPPROTO_IPV6 : IPPROTO_IP,
 	    hop->family == 6 ? IPV6_UNICAST_HOPS : IP_TTL, &one, sizeof one);
-	(void)sendto(fd, "", 0, MSG_DONTWAIT, (struct sockaddr *)&to, size);
+	(void)sendmsg(fd, &message, MSG_DONTWAIT);
 	close(fd);
 }
 

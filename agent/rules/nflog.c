@@ -122,6 +122,9 @@ nflog_open_gre(unsigned family, uint8_t dscp)
 
 	if (fd < 0)
 		return -errno;
+	/* Started in the management VRF, all sockets are that VRF's; the way to the analyser is
+	 * not. */
+	(void)setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "", 0);
 	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) < 0 ||
 	    setsockopt(fd, family == 6 ? IPPROTO_IPV6 : IPPROTO_IP,
 		family == 6 ? IPV6_TCLASS : IP_TOS, &tos, sizeof tos) < 0) {
