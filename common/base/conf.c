@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base/conf_text.h"
 #include "common/base/conf_value.h"
+#include "common/base/text.h"
 
 static void
 section_free(struct conf_section *section)
@@ -184,7 +184,7 @@ conf_error_at(const struct conf_section *section, const char *name, size_t index
 		vsnprintf(error + n, CONF_ERROR_MAX - n, format, args);
 		va_end(args);
 	}
-	conf_text_one_line(error);
+	text_one_line(error);
 	return -EINVAL;
 }
 

@@ -18,6 +18,7 @@
 #include "common/base/conf.h"
 #include "common/base/conf_text.h"
 #include "common/base/conf_value.h"
+#include "common/base/text.h"
 
 #define CARRIER "\x01"
 #define FILE_MAX (4 << 20)
@@ -479,7 +480,7 @@ load_any(const char *path, char *text, const struct conf_option *options, struct
 		cfg_free(cfg);
 	free_options(opts);
 	if (r < 0) {
-		conf_text_one_line(error);
+		text_one_line(error);
 		conf_free(&conf);
 		return r;
 	}

@@ -149,11 +149,3 @@ conf_text_nearest(const char *wrong, const char *const *names, size_t count)
 	}
 	return nearest;
 }
-
-void
-conf_text_one_line(char *text)
-{
-	for (unsigned char *p = (unsigned char *)text; *p; p++)
-		if (*p < 0x20 || *p == 0x7f)
-			*p = '?';
-}

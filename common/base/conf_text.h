@@ -21,10 +21,4 @@ const char *conf_text_clean(char *text, unsigned *ret_line);
  */
 const char *conf_text_nearest(const char *wrong, const char *const *names, size_t count);
 
-/*
- * Makes `text` one line that a terminal only shows: a '?' in place of each control character. What
- * an error quotes out of a file may hold any.
- */
-void conf_text_one_line(char *text);
-
 #endif

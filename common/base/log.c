@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/base/clk.h"
+#include "common/base/text.h"
 
 static struct {
 	const char *name;
@@ -51,9 +52,7 @@ put(enum log_level level, int error, const char *format, va_list args)
 		snprintf(
 		    line + n, sizeof line - n - 1, ": %s", strerror(error < 0 ? -error : error));
 	/* What a peer sent may stand in a message: it must not forge another line. */
-	for (char *p = line; *p; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			*p = '?';
+	text_one_line(line);
 	n = strlen(line);
 	line[n] = '\n';
 	if (write(STDERR_FILENO, line, n + 1) < 0) {

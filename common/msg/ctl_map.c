@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/text.h"
 #include "common/msg/ctl_fields.h"
 #include "proto/finderscope.pb-c.h"
 
@@ -288,26 +289,6 @@ ctl_map_pack_request(const struct ctl_request *request, uint8_t *bytes, size_t r
 	return (int)size;
 }
 
-/* The bytes of the UTF-8 character at `text` (RFC 3629), 0 when it is none or a control character.
- */
-static size_t
-character(const char *text)
-{
-	const unsigned char *c = (const unsigned char *)text;
-	size_t n = c[0] < 0x80 ? 1 : c[0] < 0xc2 ? 0 : c[0] < 0xe0 ? 2 : c[0] < 0xf0 ? 3 : 4;
-
-	if (n == 0 || c[0] > 0xf4 || c[0] < 0x20 || c[0] == 0x7f)
-		return 0;
-	for (size_t i = 1; i < n; i++)
-		if ((c[i] & 0xc0) != 0x80)
-			return 0;
-	if ((c[0] == 0xc2 && c[1] < 0xa0) || (c[0] == 0xe0 && c[1] < 0xa0) ||
-	    (c[0] == 0xed && c[1] > 0x9f) || (c[0] == 0xf0 && c[1] < 0x90) ||
-	    (c[0] == 0xf4 && c[1] > 0x8f))
-		return 0;
-	return n;
-}
-
 struct reader {
 	bool strict;       /* of unknown origin: anything odd is an error, not mended */
 	const char *error; /* static */
@@ -334,7 +315,7 @@ read_text(struct reader *reader, const char *from, char *to, size_t size)
 	size_t n = 0, more;
 
 	for (; *from; from += more ? more : 1) {
-		more = character(from);
+		more = text_character(from);
 		if (more == 0 && reader->strict)
 			return "has a control character or is no UTF-8";
 		if (n + (more ? more : 1) >= size) {

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/base/log.h"
+#include "common/base/text.h"
 #include "controller/engine/engine_part.h"
 #include "controller/store/event_json.h"
 
@@ -41,8 +42,14 @@ engine_event_end(struct engine *engine, json_t *object)
 static void
 put(json_t *object, const char *key, const char *text)
 {
-	if (text != NULL && text[0] != '\0')
-		(void)json_object_set_new(object, key, json_string(text));
+	char line[CTL_TEXT_MAX];
+
+	if (text == NULL || text[0] == '\0')
+		return;
+	/* jansson takes nothing that is no UTF-8, and a cut may have gone through a character. */
+	snprintf(line, sizeof line, "%s", text);
+	text_one_line(line);
+	(void)json_object_set_new(object, key, json_string(line));
 }
 
 void
