@@ -134,8 +134,9 @@ match_row(const struct engine *engine, const struct feeds_match *match, struct c
 	else if (match->id == TABLE_ALLOW)
 		snprintf(row->text, sizeof row->text, "the configuration's own");
 	else
-		snprintf(row->text, sizeof row->text, "line %u of version %u%s%s", match->line,
-		    match->version, match->since_wall_ns > 0 ? ", since " : "",
+		snprintf(row->text, sizeof row->text, "%s %u of version %u%s%s",
+		    match->item ? "item" : "line", match->line, match->version,
+		    match->since_wall_ns > 0 ? ", since " : "",
 		    match->since_wall_ns > 0 ? clk_format_wall(match->since_wall_ns, since) : "");
 	if (match->id < FEEDS_MAX)
 		row->sightings = engine->feed_sightings[match->id];
@@ -299,7 +300,10 @@ feed_row(const struct engine *engine, const struct feeds_info *info, struct ctl_
 	    : info->failures > 0 ? "failing"
 	    : info->from_cache   ? "stale"
 				 : "good");
-	snprintf(row->text, sizeof row->text, "%s", info->last_error);
+	snprintf(row->text, sizeof row->text, "%s",
+	    info->last_error[0] != '\0' ? info->last_error
+	    : info->next_ns == 0        ? "is being fetched"
+					: "");
 	if (info->version > 0)
 		snprintf(row->revision, sizeof row->revision, "%u", info->version);
 	for (size_t i = 0; i < engine->settings->feeds.feed_count; i++)
@@ -316,17 +320,23 @@ say_bad_lines(struct ctl_feed *row, const struct feeds_info *info)
 		size_t count;
 		const char *what;
 	} parts[] = {{info->masked, "with host bits, which were cleared"},
-	    {info->never, "in ranges that never match"}, {info->short_ones, "too short, refused"}};
-	size_t used = strlen(row->text);
+	    {info->never, "in ranges that never match"}, {info->short_ones, "too short, refused"},
+	    {info->filtered, "below the score or of another category"}};
+	size_t used = strlen(row->text), left = 0;
 
 	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
 		if (parts[i].count > 0 && used < sizeof row->text)
 			used += (size_t)snprintf(row->text + used, sizeof row->text - used,
 			    "%s%zu %s", used > 0 ? "; " : "", parts[i].count, parts[i].what);
-	for (size_t i = 0; i < FORMAT_BAD_MAX && info->bad[i][0] != '\0'; i++)
-		if (used < sizeof row->text)
-			used += (size_t)snprintf(row->text + used, sizeof row->text - used, "%s%s",
-			    used > 0 ? "; " : "", info->bad[i]);
+	while (left < FORMAT_BAD_MAX && info->bad[left][0] != '\0')
+		left++;
+	/* A long one leaves the others room. */
+	for (size_t i = 0; left > 0 && used < sizeof row->text; i++, left--) {
+		int most = (int)((sizeof row->text - used) / left);
+
+		used += (size_t)snprintf(row->text + used, sizeof row->text - used, "%s%.*s",
+		    used > 0 ? "; " : "", most > 3 ? most - 3 : 0, info->bad[i]);
+	}
 }
 
 enum result

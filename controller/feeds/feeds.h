@@ -142,6 +142,7 @@ struct feeds_info {
 	size_t masked;           /* had host bits set, which were cleared */
 	size_t never;            /* stand in ranges that never match */
 	size_t short_ones;       /* refused: shorter than /8 or, IPv6, /19 */
+	size_t filtered;         /* reputation lists: below the score, of another category */
 	int64_t loaded_wall_ns;  /* when it came from its source; 0 is never */
 	int64_t checked_wall_ns; /* when the source last answered */
 	int64_t good_wall_ns;    /* when it last said what is in use, or "as before" */
@@ -167,7 +168,8 @@ struct feeds_match {
 	uint16_t id;
 	struct prefix prefix;
 	uint16_t port; /* 0 is any */
-	uint32_t line;
+	uint32_t line; /* with `item`: the element's number in a JSON document */
+	bool item;
 	uint32_t version;
 	int64_t since_wall_ns; /* first seen in this feed; 0: unknown */
 	bool allow;

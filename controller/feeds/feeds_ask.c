@@ -85,6 +85,7 @@ describe(const struct feeds *feeds, const struct table_entry *entry, struct feed
 		const struct feed_list *list = feeds->shown[entry->feed];
 
 		match->version = list->version;
+		match->item = list->format == FORMAT_JSON;
 		match->since_wall_ns =
 		    (int64_t)feed_list_since(list, &entry->prefix, entry->port) * CLK_S;
 	}

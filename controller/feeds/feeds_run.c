@@ -276,8 +276,8 @@ take_result(struct feeds *feeds, struct feed *feed, struct fetch_result *result)
 	} else if (result->unchanged && feed->list)
 		feeds_take_unchanged(feeds, feed);
 	else if (result->unchanged)
-		feeds_take_failure(
-		    feeds, feed, "\"not modified\", but nothing was known before", 0);
+		feeds_take_failure(feeds, feed,
+		    "HTTP 304: \"not modified\", though no list was here to compare with", 0);
 	else {
 		snprintf(copy.about.url, sizeof copy.about.url, "%s", feed->conf.url);
 		memcpy(copy.about.etag, result->etag, sizeof copy.about.etag);

@@ -170,6 +170,7 @@ adopt(struct feeds *feeds, struct feed *feed, struct feed_list *list,
 	info->masked = list->masked;
 	info->never = list->never;
 	info->short_ones = list->short_ones;
+	info->filtered = list->filtered;
 	info->loaded_wall_ns = about->loaded_wall_ns;
 	info->checked_wall_ns = info->good_wall_ns = about->loaded_wall_ns;
 	memcpy(info->bad, list->bad, sizeof info->bad);
@@ -255,7 +256,7 @@ feeds_take_body(struct feeds *feeds, struct feed *feed, struct feed_copy *copy, 
 	free(copy->body);
 	if (list->short_ones > 0)
 		snprintf(text, sizeof text,
-		    "%zu prefixes shorter than /%d (IPv6: /%d) refused (may-be-short would take "
+		    "%zu prefixes shorter than /%d (IPv6: /%d) refused (may_be_short would take "
 		    "them)",
 		    list->short_ones, SAFETY_SHORT4, SAFETY_SHORT6);
 	post(feeds, feed, FEEDS_LOADED, text, from_cache);
@@ -315,7 +316,7 @@ withdraw(struct feeds *feeds, struct feed *feed, const char *why)
 	info->loaded = info->from_cache = false;
 	info->version = 0;
 	info->entries4 = info->entries6 = info->lines = info->bad_lines = 0;
-	info->masked = info->never = info->short_ones = 0;
+	info->masked = info->never = info->short_ones = info->filtered = 0;
 	info->loaded_wall_ns = info->good_wall_ns = 0;
 	memset(info->bad, 0, sizeof info->bad);
 	snprintf(info->last_error, sizeof info->last_error, "refused: %.240s", why);

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "common/base/clk.h"
+#include "common/base/text.h"
 
 #define WAIT_FDS_MAX 8
 #define HEADER_FILE_MAX 16384
@@ -24,7 +25,7 @@ struct transfer {
 	CURL *easy;
 	struct curl_slist *headers;
 	size_t room, max;
-	bool too_big;
+	bool too_big, followed;
 	char curl_error[CURL_ERROR_SIZE];
 	struct fetch_result result;
 };
@@ -247,9 +248,13 @@ set_options(struct fetch *fetch, struct transfer *t, const struct fetch_request 
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	/* What began under TLS stays under it. */
 	curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, secure ? "https" : "http,https");
-	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, request->header_file[0] ? 0L : 1L);
+	t->followed = !request->header_file[0];
+	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, t->followed ? 1L : 0L);
 	curl_easy_setopt(easy, CURLOPT_MAXREDIRS, (long)FETCH_REDIRECTS_MAX);
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	/* What a server sends beyond the length it announced must not answer the next question. */
+	curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+	curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
 	/* A name server that does not answer is not waited for once the transfer is given up. */
 	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 	curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)request->max_bytes);
@@ -329,6 +334,31 @@ fetch_wait(struct fetch *fetch, const int *fds, size_t fd_count, int timeout_ms)
 	return 0;
 }
 
+/* What an operator would think of first. Never the server's own words. */
+static const char *
+status_says(long status, bool followed)
+{
+	if (status >= 300 && status < 400)
+		return followed ? ": a redirect to nowhere"
+				: ": a redirect, not followed with a header file";
+	switch (status) {
+	case 204:
+	case 206:
+		return ": not the whole list";
+	case 401:
+	case 403:
+	case 407:
+		return ": not allowed (an API key, in header_file?)";
+	case 404:
+	case 410:
+		return ": there is no such page (any more)";
+	case 429:
+		return ": asked too often";
+	default:
+		return status >= 500 ? ": the server has trouble of its own" : "";
+	}
+}
+
 /* Says what a finished transfer came to. */
 static void
 conclude(struct transfer *t, CURLcode code)
@@ -352,18 +382,27 @@ conclude(struct transfer *t, CURLcode code)
 	else if (code == CURLE_TOO_MANY_REDIRECTS)
 		snprintf(result->error, sizeof result->error, "more than %d redirects",
 		    FETCH_REDIRECTS_MAX);
+	else if (code == CURLE_UNSUPPORTED_PROTOCOL && status >= 300 && status < 400)
+		snprintf(result->error, sizeof result->error,
+		    "HTTP %ld: a redirect to neither http nor https (from https: to no https) is "
+		    "not "
+		    "followed",
+		    status);
+	else if (code == CURLE_UNSUPPORTED_PROTOCOL)
+		snprintf(result->error, sizeof result->error,
+		    "the answer is no HTTP (another service on that port?): %.120s", text);
+	else if (code == CURLE_OUT_OF_MEMORY)
+		/* curl says the same of both. */
+		snprintf(result->error, sizeof result->error,
+		    "out of memory, or a header line of over 100 KiB");
 	else if (code != CURLE_OK)
 		snprintf(result->error, sizeof result->error, "%.200s", text);
 	else if (status == 304)
 		result->unchanged = true;
-	else if (status >= 300 && status < 400)
-		snprintf(result->error, sizeof result->error,
-		    "HTTP %ld: a redirect, not followed with a header file", status);
 	else if (status != 200)
-		snprintf(result->error, sizeof result->error, "HTTP %ld", status);
-	for (char *p = result->error; *p; p++)
-		if ((unsigned char)*p < ' ')
-			*p = ' ';
+		snprintf(result->error, sizeof result->error, "HTTP %ld%s", status,
+		    status_says(status, t->followed));
+	text_one_line(result->error);
 }
 
 bool

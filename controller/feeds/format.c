@@ -69,7 +69,12 @@ format_bad(struct format_reading *reading, struct format_text text)
 
 	if (list->bad_lines < FORMAT_BAD_MAX) {
 		char *bad = list->bad[list->bad_lines];
-		int n = snprintf(bad, FORMAT_BAD_TEXT, "line %u: ", reading->line);
+		int n = text.size > FORMAT_LINE_MAX
+			    ? snprintf(bad, FORMAT_BAD_TEXT, "line %u (%zu bytes): ", reading->line,
+				  text.size)
+			    : snprintf(bad, FORMAT_BAD_TEXT,
+				  "%s %u: ", list->format == FORMAT_JSON ? "item" : "line",
+				  reading->line);
 
 		for (size_t i = 0; i < text.size && n < FORMAT_BAD_TEXT - 1; i++)
 			bad[n++] = text.at[i] >= ' ' && text.at[i] <= '~' ? text.at[i] : '.';

@@ -8,26 +8,24 @@ int
 safety_judge(const struct safety_facts *facts, char why[SAFETY_WHY_MAX])
 {
 	if (facts->now == 0 && !facts->may_be_empty)
-		snprintf(why, SAFETY_WHY_MAX, "the list is empty (may-be-empty would take it)");
+		snprintf(why, SAFETY_WHY_MAX, "the list is empty (may_be_empty would take it)");
 	else if (facts->silenced > facts->max_silenced)
 		snprintf(why, SAFETY_WHY_MAX,
 		    "the allow-list would newly silence %zu block entries, over the limit of %zu "
-		    "(a confirmed refresh would take it)",
+		    "(feed NAME confirm would take it)",
 		    facts->silenced, facts->max_silenced);
 	else if (facts->first || facts->may_jump || facts->now == 0 || facts->before == 0)
 		return 0;
 	else if (facts->now < facts->before - facts->before / 2)
 		snprintf(why, SAFETY_WHY_MAX,
-		    "the list shrank from %zu to %zu entries, by more than half (a confirmed "
-		    "refresh or "
-		    "may-jump would take it)",
+		    "the list shrank from %zu to %zu entries, by more than half (feed NAME "
+		    "confirm or may_jump would take it)",
 		    facts->before, facts->now);
 	else if (facts->now / 10 > facts->before ||
 		 (facts->now / 10 == facts->before && facts->now % 10 > 0))
 		snprintf(why, SAFETY_WHY_MAX,
-		    "the list grew from %zu to %zu entries, more than tenfold (a confirmed refresh "
-		    "or "
-		    "may-jump would take it)",
+		    "the list grew from %zu to %zu entries, more than tenfold (feed NAME "
+		    "confirm or may_jump would take it)",
 		    facts->before, facts->now);
 	else
 		return 0;

@@ -212,7 +212,7 @@ a_line_of_200_megabytes(void **state)
 	peak_kib();
 	before = peak_kib();
 	start = clk_now();
-	stays_in_force(rig, &calls, "l", "no usable line as plain; line 1: 1111");
+	stays_in_force(rig, &calls, "l", "no usable line as plain; line 1 (209715200 bytes): 1111");
 	after = peak_kib();
 	print_message("# %.0f ms, %lu MiB at most; %lu calls, the slowest %s, %.2f ms\n",
 	    (double)clk_diff(clk_now(), start) / 1e6, (after - before) >> 10, calls.count,

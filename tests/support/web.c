@@ -104,10 +104,13 @@ answer(struct web *web, int fd, const struct page *page, bool unchanged)
 	else
 		n = snprintf(head, sizeof head,
 		    "HTTP/1.1 %d Status\r\n%s%s%s%sContent-Length: %zu\r\nConnection: "
-		    "close\r\n\r\n",
+		    "%s\r\n\r\n",
 		    page->status, page->headers, page->etag[0] ? "ETag: " : "", page->etag,
 		    page->etag[0] ? "\r\n" : "",
-		    page->manner == WEB_PLAIN ? page->size : page->size * 2 + 1);
+		    page->manner == WEB_PLAIN  ? page->size
+		    : page->manner == WEB_MORE ? page->size / 2
+					       : page->size * 2 + 1,
+		    page->manner == WEB_MORE ? "keep-alive" : "close");
 	if (!send_all(web, fd, head, (size_t)n) || unchanged || page->manner == WEB_LOOP)
 		return;
 	if (page->manner == WEB_SLOW) {
@@ -121,6 +124,13 @@ answer(struct web *web, int fd, const struct page *page, bool unchanged)
 			if (!send_all(web, fd, page->body, n_now))
 				return;
 		}
+		return;
+	}
+	if (page->manner == WEB_MORE) {
+		send_all(web, fd, page->body, page->size / 2);
+		usleep(2000);
+		send_all(web, fd, page->body + page->size / 2, page->size - page->size / 2);
+		linger(web, fd);
 		return;
 	}
 	while (send_all(web, fd, page->body, page->size) && page->manner == WEB_ENDLESS)

@@ -11,6 +11,7 @@
 enum web_manner {
 	WEB_PLAIN,
 	WEB_CUT,     /* announces twice the length, sends the body, closes */
+	WEB_MORE,    /* announces half the length, sends the body, keeps the connection */
 	WEB_ENDLESS, /* sends the body over and over until the other side closes */
 	WEB_SLOW,    /* sends the body's first byte, then nothing for a long time */
 	WEB_LOOP,    /* redirects to itself */

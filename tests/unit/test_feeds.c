@@ -103,12 +103,12 @@ the_last_good_copy_comes_first(void **state)
 	feeds_rig_await(f, FEEDS_LOADED, "theirs");
 	assert_true(f->last.from_cache);
 	feeds_rig_await(f, FEEDS_FAILED, "theirs");
-	assert_string_equal(f->last.text, "HTTP 500");
+	assert_string_equal(f->last.text, "HTTP 500: the server has trouble of its own");
 	assert_int_equal(feeds_rig_judge(f, "203.0.113.9", 0), FEEDS_LISTED);
 	assert_int_equal(feeds_info(f->feeds, &info, 1), 1);
 	assert_true(info.from_cache);
 	assert_int_equal(info.failures, 1);
-	assert_string_equal(info.last_error, "HTTP 500");
+	assert_string_equal(info.last_error, "HTTP 500: the server has trouble of its own");
 	assert_true(info.next_ns > 30 * CLK_S);
 	assert_true(info.age_ns >= 0);
 }

@@ -139,11 +139,13 @@ each_failure_says_why(void **state)
 	char cut[] = "cut short", elsewhere[128];
 	struct instant start;
 
-	fails(f, "/nothing", "HTTP 404");
+	fails(f, "/nothing", "HTTP 404: there is no such page");
 	web_put(f->web, "/500", 500, WEB_PLAIN, "oops", 4, "", "");
 	fails(f, "/500", "HTTP 500");
 	web_put(f->web, "/204", 204, WEB_PLAIN, "", 0, "", "");
-	fails(f, "/204", "HTTP 204");
+	fails(f, "/204", "HTTP 204: not the whole list");
+	web_put(f->web, "/401", 401, WEB_PLAIN, "log in", 6, "", "");
+	fails(f, "/401", "HTTP 401: not allowed");
 	web_put(f->web, "/loop", 302, WEB_LOOP, "", 0, "", "");
 	fails(f, "/loop", "more than 5 redirects");
 	assert_int_equal(web_asked(f->web, "/loop", NULL), 6);
@@ -168,7 +170,37 @@ each_failure_says_why(void **state)
 	web_put(f->web, "/moved", 301, WEB_PLAIN, "", 0, "", elsewhere);
 	fails(f, "/moved", "HTTP 500");
 	web_put(f->web, "/inward", 301, WEB_PLAIN, "", 0, "", "Location: file:///etc/passwd\r\n");
-	fails(f, "/inward", "rotocol");
+	fails(f, "/inward", "HTTP 301: a redirect to neither http nor https");
+	web_put(f->web, "/nowhere", 302, WEB_PLAIN, "", 0, "", "");
+	fails(f, "/nowhere", "HTTP 302: a redirect to nowhere");
+	/* What a server says is shown, and no terminal obeys it. */
+	web_put(f->web, "/escape", 301, WEB_PLAIN, "", 0, "",
+	    "Location: http://\xc2\x9b\x9b.invalid/\r\n");
+	fails(f, "/escape", "");
+	assert_null(strchr(get(f, "/escape").error, '\x9b'));
+}
+
+/* What it sends too much is not what the next question is answered with. */
+static void
+a_server_that_sends_more_than_it_says(void **state)
+{
+	struct fixture *f = *state;
+	struct fetch_result result;
+
+	web_put(f->web, "/more", 200, WEB_MORE,
+	    "192.0.2.1\n"
+	    "192.0.2.2\n",
+	    20, "", "");
+	web_put(f->web, "/l", 200, WEB_PLAIN, "192.0.2.3\n", 10, "", "");
+	result = get(f, "/more");
+	assert_string_equal(result.error, "");
+	assert_int_equal(result.size, 10);
+	free(result.body);
+	result = get(f, "/l");
+	assert_string_equal(result.error, "");
+	assert_int_equal(result.size, 10);
+	assert_memory_equal(result.body, "192.0.2.3\n", 10);
+	free(result.body);
 }
 
 static void
@@ -179,7 +211,7 @@ a_server_may_ask_for_peace(void **state)
 
 	web_put(f->web, "/busy", 429, WEB_PLAIN, "", 0, "", "Retry-After: 120\r\n");
 	result = get(f, "/busy");
-	assert_string_equal(result.error, "HTTP 429");
+	assert_string_equal(result.error, "HTTP 429: asked too often");
 	assert_true(result.retry_ns == 120 * CLK_S);
 	web_put(f->web, "/busy", 503, WEB_PLAIN, "", 0, "", "Retry-After: 99999999999\r\n");
 	result = get(f, "/busy");
@@ -351,6 +383,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    WITH(asks_with_manners),
 	    WITH(each_failure_says_why),
+	    WITH(a_server_that_sends_more_than_it_says),
 	    WITH(a_server_may_ask_for_peace),
 	    WITH(keys_come_from_a_file_and_go_nowhere_else),
 	    WITH(through_a_proxy_or_not_at_all),
