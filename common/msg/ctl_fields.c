@@ -142,6 +142,7 @@ static const struct ctl_fields status_fields[] = {
     NUMBER(loop_lately_us),
     NUMBER(loop_lately_held_us),
     TEXT(loop_lately_doing),
+    TEXT(fingerprint),
     END,
 };
 #undef S

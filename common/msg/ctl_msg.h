@@ -111,6 +111,7 @@ struct ctl_result {
 
 struct ctl_status {
 	char version[CTL_WORD_MAX];
+	char fingerprint[CTL_NAME_MAX]; /* of its public key */
 	uint32_t pid;
 	uint64_t uptime_ms;
 	bool frozen, released_all;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define COLUMNS_MAX 32
+#define INDENT 4 /* of what goes below a row */
 
 struct cell {
 	char *text;
@@ -14,7 +15,8 @@ struct cell {
 };
 
 struct text_table {
-	bool colour;
+	bool colour, ascii;
+	size_t width;
 	size_t columns;
 	struct cell titles[COLUMNS_MAX];
 	bool right[COLUMNS_MAX];
@@ -46,13 +48,59 @@ text_table_free(struct text_table **table)
 	*table = NULL;
 }
 
+void
+text_table_width(struct text_table *table, size_t width)
+{
+	table->width = width;
+}
+
+void
+text_table_ascii(struct text_table *table)
+{
+	table->ascii = true;
+}
+
+void
+text_table_to_ascii(char *text)
+{
+	static const struct {
+		const char *from, *to;
+	} known[] = {{"\xc2\xb1", "+-"}, {"\xe2\x80\xa6", "..."}, {"\xe2\x86\x92", "->"}};
+	char *to = text;
+
+	for (const char *from = text; *from;) {
+		size_t i = 0, size = 1;
+
+		if (((unsigned char)*from & 0x80) == 0) {
+			*to++ = *from++;
+			continue;
+		}
+		while (i < sizeof known / sizeof *known &&
+		       strncmp(from, known[i].from, strlen(known[i].from)) != 0)
+			i++;
+		if (i < sizeof known / sizeof *known) {
+			size = strlen(known[i].from);
+			memcpy(to, known[i].to, strlen(known[i].to));
+			to += strlen(known[i].to);
+		} else {
+			while (((unsigned char)from[size] & 0xc0) == 0x80)
+				size++;
+			*to++ = '?';
+		}
+		from += size;
+	}
+	*to = '\0';
+}
+
 /* Code points stand for columns: right for all that names here are written in. */
 static int
-cell_set(struct cell *cell, const char *text, enum text_table_colour colour)
+cell_set(struct cell *cell, const char *text, enum text_table_colour colour, bool ascii)
 {
 	cell->text = strdup(text[0] ? text : "-");
 	if (cell->text == NULL)
 		return -ENOMEM;
+	if (ascii)
+		text_table_to_ascii(cell->text);
 	cell->width = 0;
 	cell->colour = colour;
 	for (char *c = cell->text; *c; c++) {
@@ -72,7 +120,7 @@ text_table_column(struct text_table *table, const char *title, bool right)
 
 	if (table->columns == COLUMNS_MAX)
 		return -E2BIG;
-	r = cell_set(&table->titles[table->columns], title, TEXT_TABLE_PLAIN);
+	r = cell_set(&table->titles[table->columns], title, TEXT_TABLE_PLAIN, table->ascii);
 	if (r == 0)
 		table->right[table->columns++] = right;
 	return r;
@@ -92,7 +140,7 @@ text_table_cell(struct text_table *table, const char *text, enum text_table_colo
 		table->cells = cells;
 		table->room = room;
 	}
-	r = cell_set(&table->cells[table->count], text, colour);
+	r = cell_set(&table->cells[table->count], text, colour, table->ascii);
 	table->count += r == 0;
 	return r;
 }
@@ -108,40 +156,164 @@ print_cell(const struct text_table *table, const struct cell *cell, FILE *file)
 		fputs(cell->text, file);
 }
 
-static void
-print_row(
-    const struct text_table *table, const struct cell *cells, const size_t *widths, FILE *file)
+static bool
+is_empty(const struct cell *cell)
 {
-	for (size_t i = 0; i < table->columns; i++) {
-		int gap = (int)(widths[i] - cells[i].width);
-		bool last = i + 1 == table->columns;
+	return strcmp(cell->text, "-") == 0;
+}
 
-		if (i)
+/* Which columns are shown beside each other, and how wide; those below[] go to lines of their own.
+ */
+struct layout {
+	size_t widths[COLUMNS_MAX];
+	bool shown[COLUMNS_MAX], below[COLUMNS_MAX];
+	bool any_below;
+};
+
+static size_t
+width_of(const struct text_table *table, const struct layout *layout)
+{
+	size_t width = 0;
+
+	for (size_t i = 0; i < table->columns; i++)
+		if (layout->shown[i])
+			width += layout->widths[i] + (width ? 2 : 0);
+	return width;
+}
+
+static void
+lay_out(const struct text_table *table, struct layout *layout)
+{
+	bool said[COLUMNS_MAX] = {false};
+
+	*layout = (struct layout){.any_below = false};
+	for (size_t i = 0; i < table->columns; i++) {
+		layout->widths[i] = table->titles[i].width;
+		layout->shown[i] = true;
+	}
+	for (size_t i = 0; i < table->count; i++) {
+		size_t column = i % table->columns;
+
+		if (table->cells[i].width > layout->widths[column])
+			layout->widths[column] = table->cells[i].width;
+		said[column] |= !is_empty(&table->cells[i]);
+	}
+	if (table->width == 0 || width_of(table, layout) <= table->width)
+		return;
+	for (size_t i = 0; i < table->columns; i++)
+		layout->shown[i] = said[i];
+	/* The first column stays: it names the row. */
+	layout->shown[0] = true;
+	for (size_t i = table->columns; i-- > 1 && width_of(table, layout) > table->width;)
+		if (layout->shown[i]) {
+			layout->shown[i] = false;
+			layout->below[i] = layout->any_below = true;
+		}
+}
+
+/* Words of a text on lines of at most `width`, the second and later ones behind `indent` blanks;
+ * `at`: the column where it begins. A word longer than a line is not broken. Its last column. */
+static size_t
+print_wrapped(
+    const struct text_table *table, const struct cell *cell, size_t at, size_t indent, FILE *file)
+{
+	struct cell part = *cell;
+	char *text = strdup(cell->text), *rest = text, *word;
+	bool first = true;
+
+	if (text == NULL || table->width == 0 || at + cell->width <= table->width ||
+	    indent + 8 > table->width) {
+		print_cell(table, cell, file);
+		free(text);
+		return at + cell->width;
+	}
+	while ((word = strsep(&rest, " "))) {
+		size_t width = 0;
+
+		for (const char *c = word; *c; c++)
+			width += ((unsigned char)*c & 0xc0) != 0x80;
+		if (!first && at + 1 + width > table->width) {
+			fprintf(file, "\n%*s", (int)indent, "");
+			at = indent;
+		} else if (!first) {
+			fputc(' ', file);
+			at++;
+		}
+		part.text = word;
+		print_cell(table, &part, file);
+		at += width;
+		first = false;
+	}
+	free(text);
+	return at;
+}
+
+static void
+print_below(const struct text_table *table, const struct cell *cells, const struct layout *layout,
+    FILE *file)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < table->columns; i++) {
+		/* A number needs its title, a text says what it is. */
+		size_t title =
+		    table->right[i] && cells != table->titles ? table->titles[i].width + 1 : 0;
+
+		if (!layout->below[i] || is_empty(&cells[i]))
+			continue;
+		if (at && at + 2 + title + cells[i].width > table->width) {
+			fputc('\n', file);
+			at = 0;
+		}
+		fprintf(file, "%*s", at ? 2 : INDENT, "");
+		at += at ? 2 : INDENT;
+		if (title)
+			fprintf(file, "%s ", table->titles[i].text);
+		at = print_wrapped(table, &cells[i], at + title, INDENT, file);
+	}
+	if (at)
+		fputc('\n', file);
+}
+
+static void
+print_row(const struct text_table *table, const struct cell *cells, const struct layout *layout,
+    FILE *file)
+{
+	size_t last = 0;
+	bool first = true;
+
+	for (size_t i = 0; i < table->columns; i++)
+		last = layout->shown[i] ? i : last;
+	for (size_t i = 0; i < table->columns; i++) {
+		int gap = (int)(layout->widths[i] - cells[i].width);
+
+		if (!layout->shown[i])
+			continue;
+		if (!first)
 			fputs("  ", file);
+		first = false;
 		if (table->right[i])
 			fprintf(file, "%*s", gap, "");
 		print_cell(table, &cells[i], file);
-		if (!table->right[i] && !last)
+		if (!table->right[i] && i != last)
 			fprintf(file, "%*s", gap, "");
 	}
 	fputc('\n', file);
+	if (layout->any_below)
+		print_below(table, cells, layout, file);
 }
 
 void
 text_table_print(const struct text_table *table, FILE *file)
 {
-	size_t widths[COLUMNS_MAX];
+	struct layout layout;
 
 	if (table->columns == 0 || table->count < table->columns)
 		return;
-	for (size_t i = 0; i < table->columns; i++)
-		widths[i] = table->titles[i].width;
-	for (size_t i = 0; i < table->count; i++)
-		if (table->cells[i].width > widths[i % table->columns])
-			widths[i % table->columns] = table->cells[i].width;
-	print_row(table, table->titles, widths, file);
+	lay_out(table, &layout);
+	print_row(table, table->titles, &layout, file);
 	for (size_t i = 0; i + table->columns <= table->count; i += table->columns)
-		print_row(table, table->cells + i, widths, file);
+		print_row(table, table->cells + i, &layout, file);
 }
 
 void
@@ -149,13 +321,15 @@ text_table_print_down(const struct text_table *table, FILE *file)
 {
 	size_t width = 0;
 
-	for (size_t i = 0; i < table->columns; i++)
-		if (table->titles[i].width > width)
+	for (size_t i = 0; i < table->columns && i < table->count; i++)
+		if (table->titles[i].width > width && !is_empty(&table->cells[i]))
 			width = table->titles[i].width;
 	for (size_t i = 0; i < table->columns && i < table->count; i++) {
+		if (is_empty(&table->cells[i]))
+			continue;
 		fprintf(file, "%s%*s  ", table->titles[i].text,
 		    (int)(width - table->titles[i].width), "");
-		print_cell(table, &table->cells[i], file);
+		print_wrapped(table, &table->cells[i], width + 2, width + 2, file);
 		fputc('\n', file);
 	}
 }

@@ -27,8 +27,9 @@ int cmd_feeds(struct ctl *ctl);
 int cmd_feed(struct ctl *ctl);
 int cmd_lookup(struct ctl *ctl);
 int cmd_explain(struct ctl *ctl);
-/* cmd_control.c */
+/* cmd_events.c */
 int cmd_events(struct ctl *ctl);
+/* cmd_control.c */
 int cmd_freeze(struct ctl *ctl);
 int cmd_thaw(struct ctl *ctl);
 int cmd_release(struct ctl *ctl);
@@ -38,5 +39,6 @@ int cmd_reload(struct ctl *ctl);
 int cmd_genkey(struct ctl *ctl);
 int cmd_pubkey(struct ctl *ctl);
 int cmd_completion(struct ctl *ctl);
+int cmd_help(struct ctl *ctl);
 
 #endif

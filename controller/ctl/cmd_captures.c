@@ -369,15 +369,28 @@ make_rule(const void *row, char text[OUT_TEXT_MAX], enum text_table_colour *ret_
 	}
 }
 
+static void
+make_plan_rules(const void *row, char text[OUT_TEXT_MAX], enum text_table_colour *ret_colour)
+{
+	const struct ctl_plan *plan = row;
+
+	(void)ret_colour;
+	if (plan->rules_max)
+		snprintf(text, OUT_TEXT_MAX, "%u of %u", plan->rules, plan->rules_max);
+	else if (plan->code == RESULT_OK)
+		snprintf(text, OUT_TEXT_MAX, "%u", plan->rules);
+}
+
 #define P(key, title, kind, name)                                                                  \
 	{                                                                                          \
 		key, title, kind, OUT_FIELD(ctl_plan, name), NULL, NULL                            \
 	}
 static const struct out_column plan_columns[] = {
     P("switch", "SWITCH", OUT_TEXT, name),
-    {"rule", "RULE", OUT_MAKE, 0, 0, make_rule, NULL},
-    P("rules", "RULES", OUT_NUMBER, rules),
-    P("rules_max", "OF", OUT_NUMBER, rules_max),
+    {NULL, "RULES NOW", OUT_MAKE, 0, 0, make_plan_rules, NULL},
+    P("rules", NULL, OUT_NUMBER, rules),
+    P("rules_max", NULL, OUT_NUMBER, rules_max),
+    {"rule", "NEW RULE", OUT_MAKE, 0, 0, make_rule, NULL},
     P("code", "REFUSED", OUT_CODE, code),
     P("text", "SAYS", OUT_TEXT, text),
     {.kind = OUT_END},

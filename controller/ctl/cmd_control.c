@@ -1,35 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "controller/ctl/ask.h"
 #include "controller/ctl/cmd.h"
 #include "controller/ctl/list.h"
-
-/* Each line at once: whoever reads a pipe wants events when they happen. */
-static int
-take_event(void *user, enum ctl_row kind, const void *row)
-{
-	struct ctl *ctl = user;
-
-	if (kind == CTL_ROW_EVENT) {
-		fprintf(ctl->out.file, "%s\n", (const char *)row);
-		fflush(ctl->out.file);
-	}
-	return ferror(ctl->out.file) ? CTL_EXIT_REFUSED : 0;
-}
-
-int
-cmd_events(struct ctl *ctl)
-{
-	struct ctl_request request = {
-	    .verb = CTL_EVENTS, .follow = ctl->value[CTL_OPT_FOLLOW] != NULL};
-	uint64_t count = request.follow ? 0 : 20;
-	int r = list_number(ctl, "--count", ctl->value[CTL_OPT_COUNT], 1000000, &count);
-
-	if (r != CTL_EXIT_OK)
-		return r;
-	request.count = (uint32_t)count;
-	r = ask(ctl, &request, take_event, ctl, NULL);
-	return r == CTL_EXIT_OK && request.follow ? ask_follow(ctl, take_event, ctl) : r;
-}
 
 static int
 with_why(struct ctl *ctl, enum ctl_verb verb, const char *done)

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "common/base/conf.h"
+#include "common/base/result.h"
 #include "controller/ctl/ask.h"
 #include "controller/ctl/cmd.h"
 #include "controller/ctl/list.h"
@@ -132,6 +133,20 @@ make_passed(const void *row, char text[OUT_TEXT_MAX], enum text_table_colour *re
 	snprintf(text, OUT_TEXT_MAX, "%s", step->passed ? "yes" : "no");
 }
 
+/* Why, and what that comes to where the words do not say it. */
+static void
+make_because(const void *row, char text[OUT_TEXT_MAX], enum text_table_colour *ret_colour)
+{
+	const struct ctl_step *step = row;
+	const char *code = step->code ? result_text((int)step->code) : "";
+
+	(void)ret_colour;
+	if (strcmp(step->text, code) == 0)
+		code = "";
+	snprintf(
+	    text, OUT_TEXT_MAX, "%s%s%s", step->text, step->text[0] && code[0] ? ": " : "", code);
+}
+
 #define S(key, title, kind, name)                                                                  \
 	{                                                                                          \
 		key, title, kind, OUT_FIELD(ctl_step, name), NULL, NULL                            \
@@ -140,8 +155,9 @@ static const struct out_column step_columns[] = {
     S("step", "STEP", OUT_TEXT, name),
     {NULL, "PASSED", OUT_MAKE, 0, 0, make_passed, NULL},
     S("passed", NULL, OUT_BOOL, passed),
-    S("text", "BECAUSE", OUT_TEXT, text),
-    S("code", "RESULT", OUT_CODE, code),
+    {NULL, "BECAUSE", OUT_MAKE, 0, 0, make_because, NULL},
+    S("text", NULL, OUT_TEXT, text),
+    S("code", NULL, OUT_CODE, code),
     {.kind = OUT_END},
 };
 #undef S

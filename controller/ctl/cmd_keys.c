@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -106,11 +107,51 @@ cmd_pubkey(struct ctl *ctl)
 	return r;
 }
 
+/* What the table of words prints, as it is or as a JSON string. */
+static int
+print_words(struct ctl *ctl, const char *key, int (*print)(struct ctl *ctl, FILE *file))
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *file;
+	int r;
+
+	if (!ctl->json)
+		return print(ctl, ctl->out.file);
+	file = open_memstream(&text, &size);
+	r = file ? print(ctl, file) : -ENOMEM;
+	if (file)
+		fclose(file);
+	if (r == 0)
+		out_print(&ctl->out, json_pack("{s:s}", key, text));
+	free(text);
+	return r;
+}
+
+static int
+print_completion(struct ctl *ctl, FILE *file)
+{
+	return words_completion(ctl->args[0], file);
+}
+
 int
 cmd_completion(struct ctl *ctl)
 {
-	if (words_completion(ctl->args[0], ctl->out.file) == 0)
+	if (print_words(ctl, "completion", print_completion) == 0)
 		return CTL_EXIT_OK;
 	return ask_fail(ctl, CTL_EXIT_USAGE, RESULT_BAD_REQUEST,
 	    "completion: \"%.40s\" is none of bash and zsh", ctl->args[0]);
+}
+
+static int
+print_help(struct ctl *ctl, FILE *file)
+{
+	words_usage(ctl->word, ctl->group, file);
+	return 0;
+}
+
+int
+cmd_help(struct ctl *ctl)
+{
+	return print_words(ctl, "help", print_help) == 0 ? CTL_EXIT_OK : CTL_EXIT_REFUSED;
 }

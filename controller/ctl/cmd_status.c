@@ -22,6 +22,15 @@ make_state(const void *row, char text[OUT_TEXT_MAX], enum text_table_colour *ret
 	    s->frozen_why[0] ? " (" : "", s->frozen_why, s->frozen_why[0] ? ")" : "");
 }
 
+/* The command that says more. */
+static void
+point_to(char text[OUT_TEXT_MAX], const char *command)
+{
+	size_t n = strlen(text);
+
+	snprintf(text + n, OUT_TEXT_MAX - n, ": finderscopectl %s", command);
+}
+
 static void
 make_agents(const void *row, char text[OUT_TEXT_MAX], enum text_table_colour *ret_colour)
 {
@@ -33,6 +42,8 @@ make_agents(const void *row, char text[OUT_TEXT_MAX], enum text_table_colour *re
 	if (s->agents_waiting)
 		snprintf(text + strlen(text), OUT_TEXT_MAX - strlen(text),
 		    ", %u waiting to be accepted", s->agents_waiting);
+	if (*ret_colour == TEXT_TABLE_WARN)
+		point_to(text, "agents");
 }
 
 static void
@@ -40,10 +51,12 @@ make_exporters(const void *row, char text[OUT_TEXT_MAX], enum text_table_colour 
 {
 	const struct ctl_status *s = row;
 
-	if (s->exporters_silent || s->exporters_unknown)
-		*ret_colour = TEXT_TABLE_WARN;
 	snprintf(text, OUT_TEXT_MAX, "%u heard, %u silent, %u unknown", s->exporters,
 	    s->exporters_silent, s->exporters_unknown);
+	if (s->exporters && s->exporters_silent == 0 && s->exporters_unknown == 0)
+		return;
+	*ret_colour = TEXT_TABLE_WARN;
+	point_to(text, "exporters");
 }
 
 static void
@@ -79,9 +92,11 @@ make_feeds(const void *row, char text[OUT_TEXT_MAX], enum text_table_colour *ret
 		*ret_colour = TEXT_TABLE_BAD;
 	snprintf(text, OUT_TEXT_MAX, "%u with %" PRIu64 " entries%s", s->feeds, s->entries,
 	    s->feeds_failing ? "" : ", none failing");
-	if (s->feeds_failing)
+	if (s->feeds_failing) {
 		snprintf(text + strlen(text), OUT_TEXT_MAX - strlen(text), ", %u failing",
 		    s->feeds_failing);
+		point_to(text, "feeds");
+	}
 }
 
 static void
@@ -89,8 +104,10 @@ make_turns(const void *row, char text[OUT_TEXT_MAX], enum text_table_colour *ret
 {
 	const struct ctl_status *s = row;
 
-	if (s->loop_lately_held_us > SLOW_US)
-		*ret_colour = TEXT_TABLE_WARN;
+	/* A turn that nobody felt is for programs. */
+	if (s->loop_lately_held_us <= SLOW_US)
+		return;
+	*ret_colour = TEXT_TABLE_WARN;
 	snprintf(text, OUT_TEXT_MAX,
 	    "%.1f ms in the last minute (%s), %.1f ms since the start (%s); with waits for a "
 	    "processor %.1f and %.1f ms",
@@ -105,8 +122,14 @@ make_turns(const void *row, char text[OUT_TEXT_MAX], enum text_table_colour *ret
 	{                                                                                          \
 #name, title, OUT_NUMBER, OUT_FIELD(ctl_status, name), NULL, NULL                  \
 	}
+/* What is said to people where it happened alone. */
+#define SOME(name, title)                                                                          \
+	{                                                                                          \
+#name, title, OUT_SOME, OUT_FIELD(ctl_status, name), NULL, NULL                    \
+	}
 static const struct out_column status_columns[] = {
     {"version", "version", OUT_TEXT, OUT_FIELD(ctl_status, version), NULL, NULL},
+    {"fingerprint", "key", OUT_TEXT, OUT_FIELD(ctl_status, fingerprint), NULL, NULL},
     {"pid", NULL, OUT_NUMBER, OUT_FIELD(ctl_status, pid), NULL, NULL},
     {"uptime_ms", "up for", OUT_MS, OUT_FIELD(ctl_status, uptime_ms), NULL, NULL},
     {NULL, "state", OUT_MAKE, 0, 0, make_state, NULL},
@@ -136,10 +159,10 @@ static const struct out_column status_columns[] = {
     N(datagrams, "datagrams"),
     N(samples, "samples"),
     N(sightings, "sightings"),
-    N(mirror_copies, "mirror copies seen"),
-    N(bad_datagrams, "bad datagrams"),
-    N(lost_samples, "samples lost on the way"),
-    N(ring_dropped, "sightings dropped"),
+    SOME(mirror_copies, "mirror copies seen"),
+    SOME(bad_datagrams, "bad datagrams"),
+    SOME(lost_samples, "samples lost on the way"),
+    SOME(ring_dropped, "sightings dropped"),
     {NULL, "longest turn of the loop", OUT_MAKE, 0, 0, make_turns, NULL},
     N(loop_lately_us, NULL),
     N(loop_lately_held_us, NULL),
@@ -150,14 +173,81 @@ static const struct out_column status_columns[] = {
     {.kind = OUT_END},
 };
 #undef N
+#undef SOME
 
+/* What counters tell: NULL is a day's work, said above, or nothing to act on. Those that are not
+ * here are shown by their names: another release may know of more trouble. */
+static const struct {
+	const char *name, *says;
+} counters[] = {
+    {"bytes", NULL},
+    {"ctl_requests", NULL},
+    {"datagrams", NULL},
+    {"decide_alerts", NULL},
+    {"decide_conversations", NULL},
+    {"decide_inbound_only", NULL},
+    {"decide_not_counted", NULL},
+    {"decide_opened", NULL},
+    {"decide_shadowed", NULL},
+    {"decide_sightings", NULL},
+    {"exporters", NULL},
+    {"feed_errors", NULL},
+    {"feed_loads", NULL},
+    {"feed_refusals", NULL},
+    {"feed_unchanged", NULL},
+    {"headers_arp", NULL},
+    {"headers_capped", NULL},
+    {"headers_ip", NULL},
+    {"headers_mirror", NULL},
+    {"headers_other", NULL},
+    {"loop_turns", NULL},
+    {"merged", NULL},
+    {"no_packet", NULL},
+    {"padding", NULL},
+    {"pairs", NULL},
+    {"pairs_foreign", NULL},
+    {"pairs_local", NULL},
+    {"records_skipped", NULL},
+    {"ring_drops", NULL},
+    {"samples_counters", NULL},
+    {"samples_discard", NULL},
+    {"samples_expanded_counters", NULL},
+    {"samples_expanded_flow", NULL},
+    {"samples_flow", NULL},
+    {"sightings", NULL},
+    {"store_pending", NULL},
+    {"store_written", NULL},
+    {"tunnels", NULL},
+    {"unaligned", NULL},
+    {"agent_flooded", "messages of agents that sent too many"},
+    {"agent_sealed_wrong", "an agent's controller_key is not the key above"},
+    {"agent_strangers", "messages of agents with unknown keys: finderscopectl agents"},
+    {"ctl_clients_dropped", "finderscopectl did not read what it had asked for"},
+    {"ctl_events_lost", "events --follow did not read fast enough"},
+    {"decide_conversations_forgotten", "more at a time than conversations in the configuration"},
+    {"decide_exporter_unknown", "sightings of unknown exporters: finderscopectl exporters"},
+    {"decide_foreign_holdings", "switches hold what nobody asked for: finderscopectl events agent"},
+    {"decide_refused", "a limit forbade them: finderscopectl events refused"},
+    {"events_lost", "the file of events did not take them: is its disk full?"},
+    {"kernel_drops", "datagrams lost in the socket: socket_buffer, net.core.rmem_max"},
+    {"loop_slow_turns", "turns of the loop that held it for more than 50 ms: --json says which"},
+    {"refused_source", "datagrams from outside accept_from"},
+    {"store_degraded", "the store is in memory only: finderscopectl events store"},
+    {"store_dropped", "what the store should keep came faster than its disk"},
+    {"store_failures", "writes that the store's disk refused: is it full?"},
+};
+
+/* False: not for people. */
 static bool
-is_said(const char *name)
+is_trouble(const char *name, const char **ret_says)
 {
-	for (const struct out_column *c = status_columns; c->kind != OUT_END; c++)
-		if (c->key && strcmp(c->key, name) == 0)
-			return true;
-	return false;
+	*ret_says = "";
+	for (size_t i = 0; i < sizeof counters / sizeof *counters; i++)
+		if (strcmp(counters[i].name, name) == 0) {
+			*ret_says = counters[i].says;
+			return counters[i].says != NULL;
+		}
+	return true;
 }
 
 struct status {
@@ -165,6 +255,7 @@ struct status {
 	bool seen;
 	json_t *counters;
 	struct text_table *more;
+	bool any_more;
 };
 
 static int
@@ -172,7 +263,8 @@ take_status(void *user, enum ctl_row kind, const void *row)
 {
 	struct status *status = user;
 	const struct ctl_counter *counter = row;
-	char number[24];
+	const char *says;
+	char text[128];
 
 	if (kind == CTL_ROW_STATUS) {
 		status->row = *(const struct ctl_status *)row;
@@ -180,12 +272,13 @@ take_status(void *user, enum ctl_row kind, const void *row)
 	} else if (kind == CTL_ROW_COUNTER) {
 		json_object_set_new(
 		    status->counters, counter->name, json_integer((json_int_t)counter->value));
-		/* For people, what happened and was not said above; a program gets all of them. */
-		if (counter->value == 0 || is_said(counter->name))
+		if (counter->value == 0 || !is_trouble(counter->name, &says))
 			return 0;
-		snprintf(number, sizeof number, "%" PRIu64, counter->value);
-		(void)text_table_column(status->more, counter->name, true);
-		(void)text_table_cell(status->more, number, TEXT_TABLE_PLAIN);
+		snprintf(text, sizeof text, "%" PRIu64 "%s%s", counter->value, says[0] ? "  " : "",
+		    says);
+		(void)text_table_column(status->more, counter->name, false);
+		(void)text_table_cell(status->more, text, TEXT_TABLE_WARN);
+		status->any_more = true;
 	}
 	return 0;
 }
@@ -197,6 +290,8 @@ cmd_status(struct ctl *ctl)
 	struct status status = {.counters = json_object(), .more = text_table_new(ctl->out.colour)};
 	int r = CTL_EXIT_REFUSED;
 
+	if (status.more)
+		text_table_width(status.more, ctl->out.width);
 	if (status.counters && status.more)
 		r = ask(ctl, &request, take_status, &status, NULL);
 	if (r == CTL_EXIT_OK && !status.seen)
@@ -209,6 +304,8 @@ cmd_status(struct ctl *ctl)
 		out_print(&ctl->out, object);
 	} else if (r == CTL_EXIT_OK) {
 		out_one(&ctl->out, status_columns, &status.row);
+		if (status.any_more)
+			fputc('\n', ctl->out.file);
 		text_table_print_down(status.more, ctl->out.file);
 	}
 	json_decref(status.counters);

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The live view: status in two lines and the captures with their rates, once a second, on the
- * terminal's other screen, which whatever ends it gives back. Owns the last look, which rates are
- * counted from.
+ * The live view: status in three lines and the captures with their rates, once a second, on the
+ * terminal's other screen, which whatever ends it gives back: q, an interrupt, an error. Owns the
+ * last look, which rates are counted from.
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
+#include <sys/signalfd.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "common/base/clk.h"
@@ -18,7 +20,7 @@
 #include "controller/ctl/cmd.h"
 #include "controller/ctl/list.h"
 
-#define REDRAW_NS (CLK_S)
+#define REDRAW_MS 1000
 #define ENTER "\033[?1049h\033[?25l"
 #define LEAVE "\033[?25h\033[?1049l"
 
@@ -134,13 +136,13 @@ print_look(struct ctl *ctl, struct look *now, const struct look *before)
 	fprintf(ctl->out.file, "finderscope %s  up %s%s%s\n", s->version,
 	    text_table_age(s->uptime_ms, up), s->frozen ? "  FROZEN" : "",
 	    s->released_all ? "  RELEASED" : "");
-	fprintf(ctl->out.file,
-	    "agents %u/%u  exporters %u  samples %" PRIu64 " (%" PRIu64 "/s)  sightings %" PRIu64
-	    " (%" PRIu64 "/s)  captures %u/%u  mirrored %s\n\n",
-	    s->agents_connected, s->agents_known, s->exporters, s->samples,
-	    per_second(s->samples, b->samples, ns), s->sightings,
-	    per_second(s->sightings, b->sightings, ns), s->captures, s->captures_max,
+	fprintf(ctl->out.file, "agents %u/%u  exporters %u  captures %u/%u  mirrored %s\n",
+	    s->agents_connected, s->agents_known, s->exporters, s->captures, s->captures_max,
 	    text_table_rate(s->mirrored_bps, rate));
+	fprintf(ctl->out.file,
+	    "samples %" PRIu64 " (%" PRIu64 "/s)  sightings %" PRIu64 " (%" PRIu64 "/s)\n\n",
+	    s->samples, per_second(s->samples, b->samples, ns), s->sightings,
+	    per_second(s->sightings, b->sightings, ns));
 	out_begin(&ctl->out, columns);
 	for (size_t i = 0; i < now->count; i++)
 		out_row(&ctl->out, &now->rows[i]);
@@ -149,12 +151,10 @@ print_look(struct ctl *ctl, struct look *now, const struct look *before)
 
 /* As much of the text as the screen has room for: longer lines are cut, colours are not. */
 static void
-print_clipped(const char *text, FILE *file)
+print_clipped(const char *text, struct winsize size, FILE *file)
 {
-	struct winsize size = {0};
 	unsigned lines = 1, column = 0;
 
-	(void)ioctl(fileno(file), TIOCGWINSZ, &size);
 	fputs("\033[H", file);
 	for (const char *p = text; *p; p++) {
 		if (*p == '\033') {
@@ -182,9 +182,13 @@ static int
 draw(struct ctl *ctl, struct look *now, const struct look *before)
 {
 	FILE *file = ctl->out.file;
+	struct winsize screen = {0};
 	char *text = NULL;
 	size_t size = 0;
 
+	/* Whatever COLUMNS says: it may have been another window. */
+	if (ioctl(fileno(file), TIOCGWINSZ, &screen) == 0 && screen.ws_col)
+		ctl->out.width = screen.ws_col;
 	ctl->out.file = open_memstream(&text, &size);
 	if (ctl->out.file == NULL) {
 		ctl->out.file = file;
@@ -193,47 +197,119 @@ draw(struct ctl *ctl, struct look *now, const struct look *before)
 	print_look(ctl, now, before);
 	fclose(ctl->out.file);
 	ctl->out.file = file;
-	print_clipped(text, file);
+	print_clipped(text, screen, file);
 	free(text);
 	return CTL_EXIT_OK;
 }
 
-/* Signals are taken between two looks, where the terminal can be given back in order. */
-static void
-watch_signals(sigset_t *ret_set)
+/* Signals and keys are taken between two looks, where the terminal can be given back in order. */
+struct keyboard {
+	int signals;
+	bool is; /* standard input is a terminal, and `before` is how it was */
+	struct termios before;
+};
+
+static int
+watch_signals(void)
 {
-	sigemptyset(ret_set);
-	sigaddset(ret_set, SIGINT);
-	sigaddset(ret_set, SIGTERM);
-	sigaddset(ret_set, SIGHUP);
-	sigaddset(ret_set, SIGQUIT);
-	sigaddset(ret_set, SIGTSTP);
-	sigaddset(ret_set, SIGWINCH);
-	sigprocmask(SIG_BLOCK, ret_set, NULL);
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGQUIT);
+	sigaddset(&set, SIGTSTP);
+	sigaddset(&set, SIGWINCH);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static void
+enter(struct keyboard *keys, FILE *file)
+{
+	struct termios now = keys->before;
+
+	fputs(ENTER, file);
+	fflush(file);
+	now.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+	if (keys->is)
+		(void)tcsetattr(STDIN_FILENO, TCSANOW, &now);
+}
+
+static void
+leave(const struct keyboard *keys, FILE *file)
+{
+	fputs(LEAVE, file);
+	fflush(file);
+	if (keys->is)
+		(void)tcsetattr(STDIN_FILENO, TCSANOW, &keys->before);
+}
+
+/* False: it is over. */
+static bool
+take_signal(struct keyboard *keys, FILE *file)
+{
+	struct signalfd_siginfo info;
+
+	if (read(keys->signals, &info, sizeof info) != sizeof info || info.ssi_signo == SIGWINCH)
+		return true;
+	if (info.ssi_signo != SIGTSTP)
+		return false;
+	leave(keys, file);
+	raise(SIGSTOP);
+	enter(keys, file);
+	return true;
 }
 
 /* Waits for the next look; false when it is over. */
 static bool
-wait_for_next(const sigset_t *set, FILE *file)
+wait_for_next(struct keyboard *keys, FILE *file)
 {
-	struct timespec time = {.tv_sec = REDRAW_NS / CLK_S, .tv_nsec = REDRAW_NS % CLK_S};
-	int signal = sigtimedwait(set, NULL, &time);
+	struct pollfd fds[] = {{.fd = keys->signals, .events = POLLIN},
+	    {.fd = keys->is ? STDIN_FILENO : -1, .events = POLLIN}};
+	char typed[64];
+	ssize_t n;
 
-	if (signal == SIGTSTP) {
-		fputs(LEAVE, file);
-		fflush(file);
-		raise(SIGSTOP);
-		fputs(ENTER, file);
-	}
-	return signal < 0 || signal == SIGTSTP || signal == SIGWINCH;
+	if (poll(fds, 2, REDRAW_MS) <= 0)
+		return true;
+	if (fds[0].revents)
+		return take_signal(keys, file);
+	n = read(STDIN_FILENO, typed, sizeof typed);
+	return n > 0 && memchr(typed, 'q', (size_t)n) == NULL;
+}
+
+static int
+live_top(struct ctl *ctl, struct look looks[2])
+{
+	struct keyboard keys = {.signals = watch_signals()};
+	unsigned at = 0;
+	int r;
+
+	keys.is = isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &keys.before) == 0;
+	enter(&keys, ctl->out.file);
+	ctl->leave = LEAVE;
+	do {
+		r = draw(ctl, &looks[at], &looks[!at]);
+		if (r != CTL_EXIT_OK || !wait_for_next(&keys, ctl->out.file))
+			break;
+		at = !at;
+		r = ask_look(ctl, &looks[at]);
+	} while (r == CTL_EXIT_OK);
+	/* Where something went wrong, ask_fail gave the screen back before it said so. */
+	if (ctl->leave)
+		leave(&keys, ctl->out.file);
+	else if (keys.is)
+		(void)tcsetattr(STDIN_FILENO, TCSANOW, &keys.before);
+	ctl->leave = NULL;
+	close(keys.signals);
+	return r;
 }
 
 int
 cmd_top(struct ctl *ctl)
 {
 	struct look looks[2] = {{.seen = false}};
-	unsigned at = 0;
-	sigset_t signals;
 	bool live;
 	int r;
 
@@ -243,22 +319,8 @@ cmd_top(struct ctl *ctl)
 	r = ask_look(ctl, &looks[0]);
 	if (r == CTL_EXIT_OK && !live)
 		print_look(ctl, &looks[0], &looks[1]);
-	if (r == CTL_EXIT_OK && live) {
-		watch_signals(&signals);
-		fputs(ENTER, ctl->out.file);
-		ctl->leave = LEAVE;
-		do {
-			r = draw(ctl, &looks[at], &looks[!at]);
-			if (r != CTL_EXIT_OK || !wait_for_next(&signals, ctl->out.file))
-				break;
-			at = !at;
-			r = ask_look(ctl, &looks[at]);
-		} while (r == CTL_EXIT_OK);
-		if (ctl->leave)
-			fputs(ctl->leave, ctl->out.file);
-		ctl->leave = NULL;
-		fflush(ctl->out.file);
-	}
+	if (r == CTL_EXIT_OK && live)
+		r = live_top(ctl, looks);
 	free(looks[0].rows);
 	free(looks[1].rows);
 	return r;

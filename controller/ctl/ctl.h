@@ -27,6 +27,8 @@ enum ctl_option {
 	CTL_OPT_ALL,
 	CTL_OPT_FOLLOW,
 	CTL_OPT_COUNT,
+	CTL_OPT_SINCE,
+	CTL_OPT_UNTIL,
 	CTL_OPT_ON,
 	CTL_OPT_TO,
 	CTL_OPT_FOR,
@@ -56,6 +58,7 @@ struct ctl {
 	bool json;
 	json_t *held;             /* an array: errors are kept here, not printed; NULL: printed */
 	const struct words *word; /* the command */
+	const char *group;        /* help: the first word of those that are asked for; NULL: none */
 	const char *value[CTL_OPT_MAX]; /* "" for options without a value; NULL: not given */
 	const char *args[CTL_ARGS_MAX];
 	unsigned arg_count;

@@ -7,11 +7,10 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "common/base/clk.h"
 #include "common/tool/pcapng.h"
 #include "controller/ctl/ask.h"
+#include "controller/ctl/event_text.h"
 
 #define EVENTS_MOST 1000000
 #define HEADER_MAX 2048
@@ -56,17 +55,6 @@ text_of(const json_t *event, const char *key)
 	const char *text = json_string_value(json_object_get(event, key));
 
 	return text ? text : "";
-}
-
-static int64_t
-wall_of(const json_t *event)
-{
-	struct tm tm = {0};
-	const char *rest = strptime(text_of(event, "time"), "%Y-%m-%dT%H:%M:%S", &tm);
-
-	if (rest == NULL)
-		return 0;
-	return (int64_t)timegm(&tm) * CLK_S + (*rest == '.' ? atoi(rest + 1) * CLK_MS : 0);
 }
 
 /* sFlow's header protocols (sFlow version 5, enum header_protocol). */
@@ -119,8 +107,9 @@ put_header(struct pcapng *pcapng, const json_t *event, uint64_t id)
 		return -EBADMSG;
 	comment_on(event, id, comment, sizeof comment);
 	return pcapng_packet(pcapng,
-	    link_of(json_integer_value(json_object_get(event, "header_protocol"))), wall_of(event),
-	    bytes, (uint32_t)size, length > FCS ? (uint32_t)length - FCS : 0, comment);
+	    link_of(json_integer_value(json_object_get(event, "header_protocol"))),
+	    event_text_wall(event), bytes, (uint32_t)size,
+	    length > FCS ? (uint32_t)length - FCS : 0, comment);
 }
 
 static int

@@ -10,11 +10,13 @@
  *   4  the controller's answer could not be understood (another version)
  */
 #include <errno.h>
+#include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "controller/ctl/ask.h"
+#include "controller/ctl/cmd.h"
 #include "controller/ctl/words.h"
 
 int
@@ -24,6 +26,7 @@ main(int argc, char *argv[])
 	char error[512];
 	int code;
 
+	(void)setlocale(LC_CTYPE, "");
 	/* --json must be known before the words are: errors are in JSON too. */
 	code = words_parse(&ctl, argc, argv, error, sizeof error);
 	out_init(&ctl.out, stdout, ctl.json);
@@ -36,11 +39,7 @@ main(int argc, char *argv[])
 			printf("finderscopectl %s\n", FINDERSCOPE_VERSION);
 		return CTL_EXIT_OK;
 	}
-	if (ctl.value[CTL_OPT_HELP]) {
-		words_usage(ctl.word, stdout);
-		return CTL_EXIT_OK;
-	}
-	code = ctl.word->run(&ctl);
+	code = ctl.value[CTL_OPT_HELP] ? cmd_help(&ctl) : ctl.word->run(&ctl);
 	if (ctl.fd >= 0)
 		close(ctl.fd);
 	if ((fflush(stdout) != 0 || ferror(stdout)) && code == CTL_EXIT_OK) {

@@ -2,12 +2,27 @@
 #include "controller/ctl/out.h"
 
 #include <inttypes.h>
+#include <langinfo.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "common/base/addr.h"
 #include "common/base/result.h"
+
+static size_t
+width_of(FILE *file)
+{
+	const char *said = getenv("COLUMNS");
+	struct winsize size = {0};
+	char *end;
+	unsigned long width = said ? strtoul(said, &end, 10) : 0;
+
+	if (said && *said >= '1' && *said <= '9' && *end == '\0' && width <= 10000)
+		return width;
+	return ioctl(fileno(file), TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
 
 void
 out_init(struct out *out, FILE *file, bool json)
@@ -19,6 +34,8 @@ out_init(struct out *out, FILE *file, bool json)
 	    .file = file,
 	    .json = json,
 	    .colour = isatty(fileno(file)) && !(no && *no) && term && strcmp(term, "dumb") != 0,
+	    .width = width_of(file),
+	    .ascii = strcmp(nl_langinfo(CODESET), "UTF-8") != 0,
 	};
 }
 
@@ -52,6 +69,10 @@ text_of(const struct out_column *column, const void *row, char text[OUT_TEXT_MAX
 	text[0] = '\0';
 	*ret_colour = TEXT_TABLE_PLAIN;
 	switch (column->kind) {
+	case OUT_SOME:
+		if (number(column, row) == 0)
+			return;
+		/* fall through */
 	case OUT_NUMBER:
 		snprintf(text, OUT_TEXT_MAX, "%" PRIu64, number(column, row));
 		return;
@@ -102,6 +123,7 @@ json_of(const struct out_column *column, const void *row)
 
 	switch (column->kind) {
 	case OUT_NUMBER:
+	case OUT_SOME:
 	case OUT_MS:
 	case OUT_LEFT:
 	case OUT_BYTES:
@@ -148,6 +170,10 @@ table_new(const struct out *out, const struct out_column *columns)
 {
 	struct text_table *table = text_table_new(out->colour);
 
+	if (table)
+		text_table_width(table, out->width);
+	if (table && out->ascii)
+		text_table_ascii(table);
 	for (const struct out_column *c = columns; table && c->kind != OUT_END; c++)
 		if (c->title)
 			(void)text_table_column(

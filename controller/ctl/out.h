@@ -19,6 +19,7 @@
 enum out_kind {
 	OUT_END = 0,
 	OUT_NUMBER, /* unsigned of 1 to 8 bytes */
+	OUT_SOME,   /* the same, 0 is nothing to speak of; JSON: the number */
 	OUT_MS,     /* an age or duration in ms; JSON: the number */
 	OUT_LEFT,   /* the same, 0 is none */
 	OUT_BYTES,
@@ -43,7 +44,8 @@ struct out_column {
 #define OUT_FIELD(S, name) .at = offsetof(struct S, name), .size = sizeof((struct S *)0)->name
 
 struct out {
-	bool json, colour;
+	bool json, colour, ascii;
+	size_t width; /* columns of the screen; 0: any number */
 	FILE *file;
 	/* a list that is being made */
 	const struct out_column *columns;
@@ -51,7 +53,8 @@ struct out {
 	json_t *rows;
 };
 
-/* `json` as --json said; colour where `file` is a terminal and NO_COLOR is not set. */
+/* `json` as --json said; colour where `file` is a terminal and NO_COLOR is not set; as wide as
+ * COLUMNS says, else as the terminal is, else without end; ASCII where the locale is not UTF-8. */
 void out_init(struct out *out, FILE *file, bool json);
 
 void out_begin(struct out *out, const struct out_column *columns);

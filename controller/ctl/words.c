@@ -10,14 +10,14 @@
 
 #define BIT(option) (UINT32_C(1) << CTL_OPT_##option)
 #define GLOBAL (BIT(SOCKET) | BIT(JSON) | BIT(HELP) | BIT(VERSION))
-#define TOKENS_MAX 3
+#define WORDS_LIST_MAX 32
 
 static const struct words table[] = {
     {"status", "", 0, 0, 0, cmd_status, "how the controller is, in one screen"},
     {"agents", "", 0, 0, 0, cmd_agents, "the switches, connected or not"},
     {"agents show", "NAME", 1, 1, 0, cmd_agents_show, "all that is known of one switch"},
     {"agents accept", "FINGERPRINT", 1, 1, BIT(NAME), cmd_agents_accept,
-	"let a switch that waits in, and bind it to its addresses"},
+	"let a switch that waits in, with its addresses"},
     {"agents forget", "NAME", 1, 1, 0, cmd_agents_forget,
 	"take a switch's key back; cuts its session"},
     {"agents go-on", "NAME", 1, 1, 0, cmd_agents_go_on,
@@ -35,11 +35,12 @@ static const struct words table[] = {
     {"capture show", "ID", 1, 1, BIT(PCAP), cmd_capture_show, "all that is known of one capture"},
     {"feeds", "", 0, 0, 0, cmd_feeds, "the block lists"},
     {"feed", "NAME [refresh|confirm]", 1, 2, 0, cmd_feed,
-	"one block list; refresh: fetch it now; confirm: and take it, whatever limits say"},
+	"one block list; fetch it, take it whatever it is"},
     {"lookup", "ADDRESS[:PORT]", 1, 1, BIT(PORT), cmd_lookup, "which lists hold an address"},
     {"explain", "[LOCAL] REMOTE[:PORT]", 1, 2, BIT(PORT) | BIT(WITH) | BIT(FROM) | BIT(VNI),
-	cmd_explain, "what would be done about that conversation, and why"},
-    {"events", "", 0, 0, BIT(FOLLOW) | BIT(COUNT), cmd_events, "what happened, as JSON lines"},
+	cmd_explain, "what would be done about a conversation, and why"},
+    {"events", "[WORD ...]", 0, CTL_ARGS_MAX, BIT(FOLLOW) | BIT(COUNT) | BIT(SINCE) | BIT(UNTIL),
+	cmd_events, "what happened, all of it or about WORD"},
     {"top", "", 0, 0, BIT(ONCE), cmd_top, "captures and rates, live"},
     {"freeze", "", 0, 0, BIT(WHY), cmd_freeze, "nothing new is captured, fabric-wide"},
     {"thaw", "", 0, 0, 0, cmd_thaw, "lift a freeze"},
@@ -50,17 +51,20 @@ static const struct words table[] = {
     {"genkey", "[FILE]", 0, 1, 0, cmd_genkey, "make a secret key; FILE is made with mode 0600"},
     {"pubkey", "[FILE]", 0, 1, 0, cmd_pubkey, "the public key of a secret one (stdin)"},
     {"completion", "bash|zsh", 1, 1, 0, cmd_completion, "print the completion of a shell"},
+    {"help", "[COMMAND]", 0, 2, 0, cmd_help, "this, or a command and its options"},
     {.path = NULL},
 };
 
 static const struct words_option options[CTL_OPT_MAX] = {
-    [CTL_OPT_SOCKET] = {"--socket", "PATH", "the controller's socket (" CTL_SOCKET ")"},
+    [CTL_OPT_SOCKET] = {"--socket", "PATH", "the controller's socket"},
     [CTL_OPT_JSON] = {"--json", NULL, "print JSON"},
     [CTL_OPT_HELP] = {"--help", NULL, "print this"},
     [CTL_OPT_VERSION] = {"--version", NULL, "print the version"},
     [CTL_OPT_ALL] = {"--all", NULL, "those that ended too"},
     [CTL_OPT_FOLLOW] = {"--follow", NULL, "and those that come, until interrupted"},
-    [CTL_OPT_COUNT] = {"--count", "N", "the last N (20)"},
+    [CTL_OPT_COUNT] = {"--count", "N", "the last N (20; all where WORD or a time is given)"},
+    [CTL_OPT_SINCE] = {"--since", "TIME", "not before 02:10, \"2026-11-26 02:10\", 2h ago"},
+    [CTL_OPT_UNTIL] = {"--until", "TIME", "not after that"},
     [CTL_OPT_ON] = {"--on", "SWITCH|edge|all",
 	"where: edge (the default) is where the local host is"},
     [CTL_OPT_TO] = {"--to", "ANALYSER", "where to (the first of the configuration)"},
@@ -138,9 +142,9 @@ list_words(const char *first, char names[][16], size_t room)
 static int
 wrong_word(const char *first, const char *word, char *error, size_t size)
 {
-	char names[32][16];
-	const char *list[32], *near;
-	size_t count = list_words(first, names, 32), n;
+	char names[WORDS_LIST_MAX][16];
+	const char *list[WORDS_LIST_MAX], *near;
+	size_t count = list_words(first, names, WORDS_LIST_MAX), n;
 
 	for (size_t i = 0; i < count; i++)
 		list[i] = names[i];
@@ -165,8 +169,8 @@ wrong_word(const char *first, const char *word, char *error, size_t size)
 static int
 explain_word(const char *const *args, unsigned count, char *error, size_t size)
 {
-	char names[32][16];
-	size_t n = list_words(NULL, names, 32), found = 0, which = 0;
+	char names[WORDS_LIST_MAX][16];
+	size_t n = list_words(NULL, names, WORDS_LIST_MAX), found = 0, which = 0;
 
 	for (size_t i = 0; i < n && count > 0; i++)
 		if (strncmp(names[i], args[0], strlen(args[0])) == 0) {
@@ -193,6 +197,29 @@ is_first(const char *word)
 	return false;
 }
 
+/* All that the word could be: the first one, or the second where both have the first in common. */
+static int
+ambiguous(
+    const struct words *a, const struct words *b, const char *const *args, char *error, size_t size)
+{
+	size_t first = strcspn(a->path, " "), n;
+	bool second = a->path[first] && strncmp(a->path, b->path, first + 1) == 0;
+	const char *word = args[second];
+	char names[WORDS_LIST_MAX][16], head[16];
+	bool some = false;
+
+	snprintf(head, sizeof head, "%.*s", (int)first, a->path);
+	n = (size_t)snprintf(error, size, "\"%s\" could be", word);
+	for (size_t i = 0, count = list_words(second ? head : NULL, names, WORDS_LIST_MAX);
+	     i < count && n < size; i++) {
+		if (strncmp(names[i], word, strlen(word)) != 0)
+			continue;
+		n += (size_t)snprintf(error + n, size - n, "%s %s", some ? "," : "", names[i]);
+		some = true;
+	}
+	return -EINVAL;
+}
+
 static int
 find_word(const char *const *args, unsigned count, const struct words **ret_word,
     unsigned *ret_used, char *error, size_t size)
@@ -213,11 +240,8 @@ find_word(const char *const *args, unsigned count, const struct words **ret_word
 	/* "capture strat" is no abbreviation of "captures". */
 	if (best == NULL || (exact == 0 && is_first(args[0])))
 		return explain_word(args, count, error, size);
-	if (rival) {
-		snprintf(error, size, "\"%s\" could be %s or %s", args[used - 1], rival->path,
-		    best->path);
-		return -EINVAL;
-	}
+	if (rival)
+		return ambiguous(rival, best, args, error, size);
 	*ret_word = best;
 	*ret_used = used;
 	return 0;
@@ -329,6 +353,26 @@ check_args(const struct ctl *ctl, char *error, size_t size)
 	return 0;
 }
 
+static void
+drop_args(struct ctl *ctl, unsigned count)
+{
+	ctl->arg_count -= count;
+	memmove(ctl->args, ctl->args + count, ctl->arg_count * sizeof *ctl->args);
+}
+
+/* Help for a word that is no command alone: for all commands that begin with it. */
+static bool
+is_group(struct ctl *ctl)
+{
+	if (ctl->arg_count != 1 || !is_first(ctl->args[0]))
+		return false;
+	for (const struct words *w = table; w->path; w++)
+		if (strcmp(w->path, ctl->args[0]) == 0)
+			return false;
+	ctl->group = ctl->args[0];
+	return true;
+}
+
 int
 words_parse(struct ctl *ctl, int argc, char *const argv[], char *error, size_t size)
 {
@@ -343,11 +387,19 @@ words_parse(struct ctl *ctl, int argc, char *const argv[], char *error, size_t s
 	ctl->json = ctl->value[CTL_OPT_JSON] != NULL;
 	if (ctl->arg_count == 0 && (ctl->value[CTL_OPT_HELP] || ctl->value[CTL_OPT_VERSION]))
 		return 0;
+	if (ctl->value[CTL_OPT_HELP] && is_group(ctl))
+		return 0;
 	if (find_word(ctl->args, ctl->arg_count, &ctl->word, &used, error, size) < 0)
 		return -EINVAL;
-	ctl->arg_count -= used;
-	memmove(ctl->args, ctl->args + used, ctl->arg_count * sizeof *ctl->args);
-	return check_args(ctl, error, size);
+	drop_args(ctl, used);
+	/* "help capture start" is "capture start --help". */
+	if (ctl->word->run != cmd_help || ctl->value[CTL_OPT_HELP])
+		return check_args(ctl, error, size);
+	ctl->value[CTL_OPT_HELP] = "";
+	ctl->word = NULL;
+	if (ctl->arg_count == 0 || is_group(ctl))
+		return 0;
+	return find_word(ctl->args, ctl->arg_count, &ctl->word, &used, error, size);
 }
 
 static void
@@ -360,27 +412,48 @@ usage_option(const struct words_option *option, FILE *file)
 	fprintf(file, "  %-24s %s\n", left, option->help);
 }
 
-void
-words_usage(const struct words *word, FILE *file)
+static void
+usage_command(const struct words *word, FILE *file)
 {
 	char left[64];
 
+	snprintf(left, sizeof left, "%s %s", word->path, word->args);
+	fprintf(file, "  %-29s %s\n", left, word->help);
+}
+
+/* Commands of two words that begin with `first`. */
+static void
+usage_group(const char *first, FILE *file)
+{
+	size_t size = strlen(first);
+
+	for (const struct words *w = table; w->path; w++)
+		if (strncmp(w->path, first, size) == 0 && w->path[size] == ' ')
+			usage_command(w, file);
+}
+
+void
+words_usage(const struct words *word, const char *group, FILE *file)
+{
 	if (word) {
 		fprintf(file, "usage: finderscopectl %s%s%s [option ...]\n%s\n", word->path,
 		    word->args[0] ? " " : "", word->args, word->help);
 		for (unsigned i = 0; i < CTL_OPT_MAX; i++)
 			if ((word->options | GLOBAL) & UINT32_C(1) << i)
 				usage_option(&options[i], file);
+		usage_group(word->path, file);
 		return;
 	}
-	fputs("usage: finderscopectl [--socket PATH] [--json] command [argument ...]\n", file);
-	for (const struct words *w = table; w->path; w++) {
-		snprintf(left, sizeof left, "%s %s", w->path, w->args);
-		fprintf(file, "  %-29s %s\n", left, w->help);
+	fprintf(file, "usage: finderscopectl %s [argument ...] [option ...]\n",
+	    group ? group : "COMMAND");
+	if (group) {
+		usage_group(group, file);
+	} else {
+		for (const struct words *w = table; w->path; w++)
+			usage_command(w, file);
+		fputs("Words may be shortened as long as they stay clear: cap sh 7.\n", file);
 	}
-	fputs("Words may be shortened as long as they stay clear: cap sh 7. Options of a command:\n"
-	      "finderscopectl COMMAND --help.\n",
-	    file);
+	fputs("finderscopectl help COMMAND: its options. Manual: finderscopectl(1).\n", file);
 }
 
 static void
@@ -456,8 +529,8 @@ static const char completion_tail[] =
 int
 words_completion(const char *shell, FILE *file)
 {
-	char names[32][16], more[16][16];
-	size_t count = list_words(NULL, names, 32);
+	char names[WORDS_LIST_MAX][16], more[16][16];
+	size_t count = list_words(NULL, names, WORDS_LIST_MAX);
 	bool zsh = strcmp(shell, "zsh") == 0;
 
 	if (!zsh && strcmp(shell, "bash") != 0)

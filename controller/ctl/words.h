@@ -33,12 +33,12 @@ const struct words_option *words_option(enum ctl_option option);
 /*
  * Reads the command line into ctl's word, value and args. 0, or -EINVAL and one line in `error`
  * that says which word was wrong and what would be right. ctl->word is NULL when only --help or
- * --version stood there.
+ * --version stood there, ctl->group the word whose commands help was asked for.
  */
 int words_parse(struct ctl *ctl, int argc, char *const argv[], char *error, size_t size);
 
-/* All commands, or the one alone with its options. */
-void words_usage(const struct words *word, FILE *file);
+/* The one command with its options; without it those that begin with `group`; without that all. */
+void words_usage(const struct words *word, const char *group, FILE *file);
 
 /* The completion of "bash" or "zsh"; -EINVAL for another shell. */
 int words_completion(const char *shell, FILE *file);

@@ -93,6 +93,20 @@ waiting_agent_row(const struct waiting_row *w, struct instant now, struct ctl_ag
 		row->addrs[row->addr_count++] = w->addrs[i];
 }
 
+/* By its name, or as one that waits is shown: by what it calls itself. Fingerprints are unlikely
+ * enough to be the same at their beginnings; where they are, all of them are shown. */
+static bool
+is_called(const struct ctl_agent *row, const char *name)
+{
+	char waiting[CTL_NAME_MAX + 2];
+
+	snprintf(waiting, sizeof waiting, "(%s)", row->host);
+	return strcmp(name, row->name) == 0 ||
+	       (strlen(name) >= 4 && strncmp(name, row->fingerprint, strlen(name)) == 0) ||
+	       (row->state == CTL_AGENT_WAITING &&
+		   (strcmp(name, row->host) == 0 || strcmp(name, waiting) == 0));
+}
+
 enum result
 engine_agents(void *user, const char *name, uint64_t cursor, struct serve_reply *reply)
 {
@@ -108,8 +122,7 @@ engine_agents(void *user, const char *name, uint64_t cursor, struct serve_reply 
 			agent_row(engine, i, now, &row);
 		else
 			waiting_agent_row(&engine->waiting.rows[i - known], now, &row);
-		if (name[0] != '\0' && strcmp(name, row.name) != 0 &&
-		    strcmp(name, row.fingerprint) != 0)
+		if (name[0] != '\0' && !is_called(&row, name))
 			continue;
 		found = true;
 		if (!serve_agent(reply, &row)) {

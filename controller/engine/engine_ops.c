@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/base/keys.h"
 #include "controller/engine/engine_part.h"
 
 #define SILENT (60 * CLK_S)
@@ -221,6 +222,7 @@ status(void *user, struct serve_reply *reply)
 	receiver_stats(engine->receiver, &r);
 	decide_stats(engine->decide, now, &d);
 	snprintf(s.version, sizeof s.version, "%s", FINDERSCOPE_VERSION);
+	keys_fingerprint(engine->settings->agents.keys.public_key, s.fingerprint);
 	s.uptime_ms = (uint64_t)(clk_diff(now, engine->started) / CLK_MS);
 	s.frozen = decide_frozen(engine->decide);
 	s.released_all = decide_released(engine->decide, -1);

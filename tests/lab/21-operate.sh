@@ -93,6 +93,7 @@ tap "freeze" ctl freeze --why "change window"
 tap_says "nothing new while frozen" "frozen" ctl capture start 'host 10.1.0.2 and host 203.0.113.5' --on leaf1
 tap "what runs, runs on" rules_are 2
 tap_says "status says who and why" "by root.*change window" ctl status
+tap_says "and by which key agents know it" "$(ctl --json pubkey /run/fs/controller.key | field fingerprint)" ctl status
 
 # The controller dies and comes back: capture, freeze and the accepted switch are there again.
 kill -KILL "$controller"
@@ -103,7 +104,10 @@ tap "the switch it had let in connects" fabric_wait 40 agent_is leaf1 connected
 tap "the capture goes on" fabric_wait 20 capture_is "$first" "in kernel"
 tap "its rules never went" rules_are 2
 tap_says "it is frozen still" "by root.*change window" ctl status
-tap_says "what happened before is remembered" '"accepted"' ctl events
+tap_says "what happened before is remembered" '"state":"accepted"' ctl --json events
+tap_says "and can be asked for" 'switch leaf1: accepted by root' ctl events leaf1 --since 1h
+tap_says "of a capture alone" "^[0-9-]+ [0-9:.]+  capture $first requested: .* on leaf1, by root" ctl events "$first"
+tap_says "what is not there is said" "nothing found; the controller remembers events since" ctl events 10.99.99.99
 tap "thaw" ctl thaw
 second=$(started_id "$(ctl capture start 'host 10.1.0.2 and host 203.0.113.5' --on leaf1 --for 10m)")
 tap "ids go on, none is used twice" test "${second:-0}" -gt "$first"
@@ -156,7 +160,7 @@ tap "the allow-list is in force" fabric_wait 20 allowed
 tap_says "explain says so" "allow-listed" ctl explain 198.51.100.9 --with 10.1.0.2
 
 # Followed live.
-ip netns exec ctl timeout 60 "$build/finderscopectl" --socket /run/fs/controller.sock events --follow --count 3 >/run/fs/followed 2>&1 &
+ip netns exec ctl timeout 60 "$build/finderscopectl" --socket /run/fs/controller.sock --json events --follow --count 3 >/run/fs/followed 2>&1 &
 follower=$!
 followed() { grep -q '"freeze"' /run/fs/followed; }
 fabric_wait 20 test -s /run/fs/followed

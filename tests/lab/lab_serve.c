@@ -13,8 +13,10 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
+#include "common/base/clk.h"
 #include "tests/support/canned_serve.h"
 
 #define OUT_MAX 262144
@@ -194,6 +196,62 @@ read_only(struct lab *lab)
 	    "no controller is exit code 3");
 }
 
+/* The longest line in columns: colours and the like have none. */
+static size_t
+widest(const char *text)
+{
+	size_t width = 0, most = 0;
+
+	for (; *text; text++) {
+		if (*text == '\033') {
+			text += strcspn(text, "mHJKhl");
+			width = *text == 'H' ? 0 : width;
+			if (*text == '\0')
+				break;
+			continue;
+		}
+		width = *text == '\n' || *text == '\r' ? 0 : width + 1;
+		most = width > most ? width : most;
+	}
+	return most;
+}
+
+/* COLUMNS of a script, watch(1) or a terminal: no line is wider where it can be broken. */
+static void
+narrow(struct lab *lab)
+{
+	static const char *const commands[] = {"status", "agents", "agents show leaf1", "exporters",
+	    "captures --all", "capture show 7", "feeds", "feed home",
+	    "explain 10.1.0.2 198.51.100.9",
+	    "capture start host 10.1.0.2 and host 198.51.100.9 --dry-run", "lookup 198.51.100.9"};
+
+	setenv("COLUMNS", "80", 1);
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+		int code = run(lab, lab->sock, commands[i]);
+
+		if (widest(lab->out) > 80)
+			fprintf(stderr, "# %s\n", lab->out);
+		result(lab, code == 0 && widest(lab->out) <= 80, commands[i]);
+	}
+	unsetenv("COLUMNS");
+}
+
+/* All of help, a group's, a command's; in JSON as well. */
+static void
+help(struct lab *lab)
+{
+	result(lab,
+	    run(lab, lab->sock, "help capture") == 0 && strstr(lab->out, "capture extend ID"),
+	    "help of a word with several commands");
+	result(lab, run(lab, lab->sock, "capture -h") == 0 && strstr(lab->out, "capture extend ID"),
+	    "the same by -h");
+	result(lab, run(lab, lab->sock, "--json help top") == 0 && strstr(lab->out, "\"help\": \""),
+	    "in JSON");
+	result(lab,
+	    run(lab, lab->sock, "help statsu") == 2 && strstr(lab->out, "did you mean status"),
+	    "help of a wrong word");
+}
+
 static void
 headers(struct lab *lab)
 {
@@ -232,11 +290,15 @@ static bool
 read_until(struct lab *lab, int terminal, const char *word)
 {
 	struct pollfd poller = {.fd = terminal, .events = POLLIN};
+	struct instant until = clk_add(clk_now(), 10 * CLK_S);
 	size_t used = strlen(lab->out);
 	ssize_t n;
 
 	while (strstr(lab->out, word) == NULL) {
 		if (poll(&poller, 1, 10000) <= 0)
+			return false;
+		/* A view that is drawn again and again would never let it end. */
+		if (used + 1 >= sizeof lab->out || clk_before(until, clk_now()))
 			return false;
 		n = read(terminal, lab->out + used, sizeof lab->out - 1 - used);
 		if (n <= 0)
@@ -247,31 +309,14 @@ read_until(struct lab *lab, int terminal, const char *word)
 	return true;
 }
 
-/* The longest line in columns: colours and the like have none. */
-static size_t
-widest(const char *text)
-{
-	size_t width = 0, most = 0;
-
-	for (; *text; text++) {
-		if (*text == '\033') {
-			text += strcspn(text, "mHJKhl");
-			width = *text == 'H' ? 0 : width;
-			continue;
-		}
-		width = *text == '\n' || *text == '\r' ? 0 : width + 1;
-		most = width > most ? width : most;
-	}
-	return most;
-}
-
-/* top in a terminal of 60 columns and 7 lines: a frame that fits, another a second later, Ctrl-C.
+/* top in a terminal of 60 columns and 12 lines: a frame that fits, another a second later, Ctrl-C.
  */
 static void
-live_view(struct lab *lab)
+live_view(struct lab *lab, const char *key, const char *what)
 {
-	struct winsize size = {.ws_row = 7, .ws_col = 60};
+	struct winsize size = {.ws_row = 12, .ws_col = 60};
 	int terminal, status = -1;
+	struct termios modes;
 	pid_t pid = forkpty(&terminal, NULL, NULL, &size);
 	char *second;
 	bool twice;
@@ -287,13 +332,15 @@ live_view(struct lab *lab)
 	twice = read_until(lab, terminal, "\033[J\033[H");
 	second = strstr(lab->out, "\033[J\033[H");
 	result(lab, twice && second, "and draws it again");
-	result(lab, widest(lab->out) == 60, "no wider than the terminal");
-	if (write(terminal, "\003", 1) == 1)
+	result(lab, widest(lab->out) > 40 && widest(lab->out) <= 60, "no wider than the terminal");
+	if (write(terminal, key, 1) == 1)
 		(void)read_until(lab, terminal, "\033[?1049l");
-	result(lab, strstr(lab->out, "\033[?25h\033[?1049l") != NULL,
-	    "Ctrl-C gives the terminal back");
+	result(lab, strstr(lab->out, "\033[?25h\033[?1049l") != NULL, what);
 	(void)waitpid(pid, &status, 0);
 	result(lab, WIFEXITED(status) && WEXITSTATUS(status) == 0, "and ends it well");
+	result(lab,
+	    tcgetattr(terminal, &modes) == 0 && modes.c_lflag & ECHO && modes.c_lflag & ICANON,
+	    "the terminal echoes and takes lines again");
 	close(terminal);
 }
 
@@ -306,7 +353,8 @@ follow(struct lab *lab)
 
 	/* The follower asks before the freeze comes: it prints the history first. */
 	snprintf(command, sizeof command,
-	    "timeout 20 %s --socket %s events --follow --count 1 | sed -u 2q", lab->ctl, lab->sock);
+	    "timeout 20 %s --socket %s --json events --follow --count 1 | sed -u 2q", lab->ctl,
+	    lab->sock);
 	pipe = popen(command, "r");
 	if (pipe == NULL || fgets(line, sizeof line, pipe) == NULL)
 		line[0] = '\0';
@@ -371,6 +419,7 @@ main(int argc, char *argv[])
 		return 0;
 	}
 	unsetenv("NO_COLOR");
+	unsetenv("COLUMNS");
 	snprintf(lab.dir, sizeof lab.dir, "/tmp/lab_serve.XXXXXX");
 	if (mkdtemp(lab.dir) == NULL)
 		return 1;
@@ -379,8 +428,11 @@ main(int argc, char *argv[])
 	pid = start(&lab, 0);
 	all_golden(&lab);
 	read_only(&lab);
+	narrow(&lab);
+	help(&lab);
 	headers(&lab);
-	live_view(&lab);
+	live_view(&lab, "\003", "Ctrl-C gives the terminal back");
+	live_view(&lab, "q", "q gives the terminal back");
 	follow(&lab);
 	stop(pid);
 	/* The sockets of the killed one are in the way: the next one replaces them. */

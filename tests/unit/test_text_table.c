@@ -116,6 +116,87 @@ prints_down(void **state)
 	text_table_free(&table);
 }
 
+/* Too wide: what nobody says goes, then the last columns stand below their rows. */
+static void
+folds(void **state)
+{
+	struct text_table *table = text_table_new(false);
+
+	(void)state;
+	text_table_width(table, 20);
+	text_table_column(table, "id", true);
+	text_table_column(table, "none", false);
+	text_table_column(table, "name", false);
+	text_table_column(table, "lost", true);
+	text_table_column(table, "why", false);
+	text_table_cell(table, "7", TEXT_TABLE_PLAIN);
+	text_table_cell(table, "", TEXT_TABLE_PLAIN);
+	text_table_cell(table, "leaf1", TEXT_TABLE_PLAIN);
+	text_table_cell(table, "3", TEXT_TABLE_PLAIN);
+	text_table_cell(table, "no way to there", TEXT_TABLE_PLAIN);
+	text_table_cell(table, "8", TEXT_TABLE_PLAIN);
+	text_table_cell(table, "", TEXT_TABLE_PLAIN);
+	text_table_cell(table, "leaf12345678", TEXT_TABLE_PLAIN);
+	text_table_cell(table, "44", TEXT_TABLE_PLAIN);
+	text_table_cell(table, "", TEXT_TABLE_PLAIN);
+	expect(table, false,
+	    "id  name\n"
+	    "    lost  why\n"
+	    " 7  leaf1\n"
+	    "    lost 3\n"
+	    "    no way to there\n"
+	    " 8  leaf12345678\n"
+	    "    lost 44\n");
+	/* As wide as it likes, where nobody says how wide. */
+	text_table_width(table, 0);
+	expect(table, false,
+	    "id  none  name          lost  why\n"
+	    " 7  -     leaf1            3  no way to there\n"
+	    " 8  -     leaf12345678    44  -\n");
+	text_table_free(&table);
+}
+
+static void
+wraps_down(void **state)
+{
+	struct text_table *table = text_table_new(false);
+
+	(void)state;
+	text_table_width(table, 20);
+	text_table_column(table, "name", false);
+	text_table_column(table, "a longer one", false);
+	text_table_column(table, "bound", false);
+	text_table_cell(table, "leaf1", TEXT_TABLE_PLAIN);
+	text_table_cell(table, "", TEXT_TABLE_PLAIN);
+	text_table_cell(table, "10.1.0.1, 10.1.0.2, 192.0.2.199", TEXT_TABLE_PLAIN);
+	expect(table, true,
+	    "name   leaf1\n"
+	    "bound  10.1.0.1,\n"
+	    "       10.1.0.2,\n"
+	    "       192.0.2.199\n");
+	text_table_free(&table);
+}
+
+static void
+ascii_alone(void **state)
+{
+	struct text_table *table = text_table_new(false);
+	char text[] = "\xc2\xb1"
+		      "36% \xe2\x80\xa6 \xc3\xa4\xf0\x9f\x94\xad\xff";
+
+	(void)state;
+	text_table_to_ascii(text);
+	assert_string_equal(text, "+-36% ... ???");
+	text_table_ascii(table);
+	text_table_column(table, "x", false);
+	text_table_cell(table,
+	    "\xc2\xb1"
+	    "5",
+	    TEXT_TABLE_PLAIN);
+	expect(table, false, "x\n+-5\n");
+	text_table_free(&table);
+}
+
 static void
 bounds_columns(void **state)
 {
@@ -170,6 +251,9 @@ main(void)
 	    cmocka_unit_test(counts_characters),
 	    cmocka_unit_test(disarms),
 	    cmocka_unit_test(prints_down),
+	    cmocka_unit_test(folds),
+	    cmocka_unit_test(wraps_down),
+	    cmocka_unit_test(ascii_alone),
 	    cmocka_unit_test(bounds_columns),
 	    cmocka_unit_test(units),
 	};

@@ -72,11 +72,15 @@ says_what_would_be_right(void **state)
 		const char *line, *says;
 	} cases[] = {
 	    {"", "one of these is needed: status"},
+	    {"help capture strat", "did you mean start?"},
 	    {"statsu", "did you mean status?"},
 	    {"xyzzy", "these are: status"},
 	    {"capture", "capture: one of these is needed: start stop extend show"},
 	    {"capture strat host 10.1.0.2", "did you mean start?"},
-	    {"capture s 7", "could be"},
+	    {"capture s 7", "\"s\" could be start, stop, show"},
+	    {"c", "\"c\" could be captures, capture, completion"},
+	    {"f", "\"f\" could be feeds, feed, freeze"},
+	    {"help nonsense", "these are: status"},
 	    {"agents show", "NAME is missing"},
 	    {"agents leaf1", "agents: \"leaf1\" is no word here"},
 	    {"status now", "\"now\" is too much"},
@@ -129,6 +133,56 @@ takes_options_anywhere(void **state)
 	assert_string_equal(ctl.word->path, "agents show");
 }
 
+/* "help WORD", "WORD -h", and words that are no command alone. */
+static void
+helps(void **state)
+{
+	static const struct {
+		const char *line, *path, *group;
+	} cases[] = {
+	    {"help", NULL, NULL},
+	    {"help captures", "captures", NULL},
+	    {"help cap sh", "capture show", NULL},
+	    {"help capture", NULL, "capture"},
+	    {"capture -h", NULL, "capture"},
+	    {"capture --help --json", NULL, "capture"},
+	    {"capture show -h", "capture show", NULL},
+	    {"agents -h", "agents", NULL},
+	    {"captures 3 --help", "captures", NULL},
+	};
+	struct ctl ctl;
+	char error[256], *text = NULL;
+	size_t size = 0;
+	FILE *file;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		if (parse(&ctl, cases[i].line, error, sizeof error) != 0)
+			fail_msg("%s: %s", cases[i].line, error);
+		assert_non_null(ctl.value[CTL_OPT_HELP]);
+		assert_true(cases[i].path ? ctl.word && strcmp(ctl.word->path, cases[i].path) == 0
+					  : ctl.word == NULL);
+		assert_true(cases[i].group ? ctl.group && strcmp(ctl.group, cases[i].group) == 0
+					   : ctl.group == NULL);
+	}
+	file = open_memstream(&text, &size);
+	words_usage(NULL, "agents", file);
+	fclose(file);
+	assert_non_null(strstr(text, "agents accept FINGERPRINT"));
+	assert_null(strstr(text, "capture"));
+	free(text);
+	/* Each line of help fits the narrowest of screens. */
+	file = open_memstream(&text, &size);
+	words_usage(NULL, NULL, file);
+	for (const struct words *w = words_table(); w->path; w++)
+		words_usage(w, NULL, file);
+	fclose(file);
+	for (char *line = text; *line; line += strcspn(line, "\n") + 1)
+		if (strcspn(line, "\n") > 80)
+			fail_msg("wider than 80: %.*s", (int)strcspn(line, "\n"), line);
+	free(text);
+}
+
 /* Every command can be asked for help, has one line of it, and is reachable by its whole words. */
 static void
 the_table_is_whole(void **state)
@@ -146,7 +200,7 @@ the_table_is_whole(void **state)
 		assert_ptr_equal(ctl.word, w);
 		assert_non_null(w->run);
 		assert_true(w->min <= w->max);
-		words_usage(w, file);
+		words_usage(w, NULL, file);
 		fclose(file);
 		assert_non_null(strstr(text, w->path));
 		assert_non_null(strstr(text, w->help));
@@ -168,6 +222,7 @@ main(void)
 	    cmocka_unit_test(finds_the_command),
 	    cmocka_unit_test(says_what_would_be_right),
 	    cmocka_unit_test(takes_options_anywhere),
+	    cmocka_unit_test(helps),
 	    cmocka_unit_test(the_table_is_whole),
 	};
 
