@@ -169,7 +169,7 @@ helps(void **state)
 	words_usage(NULL, "agents", file);
 	fclose(file);
 	assert_non_null(strstr(text, "agents accept FINGERPRINT"));
-	assert_null(strstr(text, "capture"));
+	assert_null(strstr(text, "capture start"));
 	free(text);
 	/* Each line of help fits the narrowest of screens. */
 	file = open_memstream(&text, &size);
