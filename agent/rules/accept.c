@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "agent/rules/accept.h"
 
+#include <errno.h>
 #include <ifaddrs.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -209,19 +210,25 @@ accept_mtu(const struct route *route, char text[ORDER_TEXT_MAX])
 		    route->iface, route->mtu);
 }
 
-size_t
-accept_own_addresses(struct addr *ret_own, size_t room)
+int
+accept_own_addresses(struct addr **ret_own)
 {
 	struct ifaddrs *list = NULL;
 	uint16_t port;
-	size_t n = 0;
+	int n = 0, room = 0;
 
 	if (getifaddrs(&list) < 0)
-		return 0;
-	for (struct ifaddrs *i = list; i && n < room; i = i->ifa_next)
-		if (i->ifa_addr && addr_from_sockaddr(i->ifa_addr, &ret_own[n], &port) == 0)
+		return -errno;
+	for (struct ifaddrs *i = list; i; i = i->ifa_next)
+		room += i->ifa_addr != NULL;
+	struct addr *own = calloc((size_t)room + 1, sizeof *own);
+	for (struct ifaddrs *i = list; i && own; i = i->ifa_next)
+		if (i->ifa_addr && addr_from_sockaddr(i->ifa_addr, &own[n], &port) == 0)
 			n++;
 	freeifaddrs(list);
+	if (!own)
+		return -ENOMEM;
+	*ret_own = own;
 	return n;
 }
 

@@ -13,8 +13,6 @@
 #include "agent/rules/route.h"
 #include "agent/wire/wire.h"
 
-#define ACCEPT_OWN_MAX 256
-
 struct accept_facts {
 	const struct wire_config *config;
 	uint8_t target4, target6;     /* enum wire_target; AUTO: none */
@@ -41,8 +39,9 @@ uint32_t accept_acl_room(uint32_t used, uint32_t total);
 /* Words when copies of full-size packets do not fit the way to the analyser, else "". */
 void accept_mtu(const struct route *route, char text[ORDER_TEXT_MAX]);
 
-/* The addresses of all interfaces; returns how many were written. */
-size_t accept_own_addresses(struct addr *ret_own, size_t room);
+/* The addresses of all interfaces, the caller's to free; returns how many. -ENOMEM or another errno
+ * when they cannot be read. */
+int accept_own_addresses(struct addr **ret_own);
 
 /* True when the machine's iptables is the nft variant: it does not see the legacy tables that ours
  * are in. */

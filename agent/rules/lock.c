@@ -5,11 +5,13 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -63,6 +65,30 @@ take_file(struct lock *lock)
 		lock->fd = anew.fd;
 	}
 	return -EAGAIN;
+}
+
+int
+lock_holder(const struct lock *lock)
+{
+	struct stat st;
+	char line[160];
+	int holder = 0;
+	FILE *f = fstat(lock->fd, &st) == 0 ? fopen("/proc/locks", "re") : NULL;
+
+	/* "1: FLOCK  ADVISORY  WRITE 4711 00:19:1234 0 EOF"; one that waits has "->" in it. */
+	while (f && !holder && fgets(line, sizeof line, f)) {
+		unsigned long long inode;
+		unsigned major_of, minor_of;
+		int pid;
+
+		if (sscanf(line, "%*d: FLOCK %*s %*s %d %x:%x:%llu", &pid, &major_of, &minor_of,
+			&inode) == 4 &&
+		    inode == st.st_ino && makedev(major_of, minor_of) == st.st_dev && pid > 0)
+			holder = pid;
+	}
+	if (f)
+		fclose(f);
+	return holder;
 }
 
 void

@@ -17,6 +17,9 @@ struct lock {
 int lock_open(struct lock *ret_lock);
 void lock_close(struct lock *lock);
 
+/* The process that has the file's lock, as /proc/locks says; 0: nobody, or it cannot be told. */
+int lock_holder(const struct lock *lock);
+
 /* 0 or -EAGAIN (somebody else has it) or another errno. */
 int lock_take(struct lock *lock);
 void lock_give(struct lock *lock);

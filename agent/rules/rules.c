@@ -21,6 +21,7 @@
 #include "common/base/log.h"
 
 #define CONFIG_WAIT_MS 10000
+#define CLAIM_WAIT_MS 3000 /* one that was stopped takes its rules out first */
 #define CLEAN_WAIT_MS 5000
 #define STOP_WAIT_NS (10 * CLK_S)
 #define LINGER_NS (10 * CLK_S) /* looks go on after the last capture */
@@ -42,6 +43,22 @@ wait_config(struct rules *r)
 	return e;
 }
 
+/* A second agent would take the first one's rules for nobody's, and each would fight the other. */
+static int
+claim(struct rules *r)
+{
+	r->claim_fd = state_claim(r->config.run_dir, CLAIM_WAIT_MS);
+	if (r->claim_fd == -EBUSY) {
+		log_error("another agent runs here: %s is in use", r->config.run_dir);
+		return -EBUSY;
+	}
+	/* A full disk, say, is no second agent. */
+	if (r->claim_fd < 0)
+		log_errno(LOG_LEVEL_WARNING, r->claim_fd,
+		    "%s: whether another agent runs cannot be told", r->config.run_dir);
+	return 0;
+}
+
 static int
 start(struct rules *r)
 {
@@ -52,6 +69,9 @@ start(struct rules *r)
 		log_errno(LOG_LEVEL_ERROR, e, "no configuration came from main");
 		return e;
 	}
+	e = claim(r);
+	if (e < 0)
+		return e;
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
@@ -227,6 +247,7 @@ rules_main(void)
 	held_clear(&r->set);
 	commit_close(&r->commit);
 	target_cache_free(&r->cache);
+	free(r->facts.own);
 	free(r);
 	return status;
 }

@@ -5,6 +5,7 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/rules/accept.h"
@@ -22,7 +23,11 @@ learn_facts(struct rules *r, const struct addr *analyser, struct instant now)
 	bool fresh = f->at.ns == now.ns;
 
 	if (!fresh) {
-		f->n_own = accept_own_addresses(f->own, ACCEPT_OWN_MAX);
+		free(f->own);
+		f->own = NULL;
+		int n = accept_own_addresses(&f->own);
+		f->has_own = n >= 0;
+		f->n_own = n > 0 ? (size_t)n : 0;
 		f->acl_used = f->acl_total = 0;
 		if (r->sync.on)
 			(void)backend_acl_space(&r->config, &f->acl_used, &f->acl_total);
@@ -65,6 +70,11 @@ judge(struct rules *r, const struct held *self, const struct order *order,
 	    .own = f->own,
 	    .n_own = f->n_own};
 
+	/* Who does not know what is his own might capture himself. */
+	if (!f->has_own) {
+		snprintf(text, ORDER_TEXT_MAX, "the switch's own addresses cannot be read");
+		return RESULT_INTERNAL;
+	}
 	return accept_order(&facts, &r->set, self, order, source, text);
 }
 

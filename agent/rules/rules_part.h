@@ -18,8 +18,9 @@
 /* What an order is judged by; rules_orders.c's. */
 struct rules_facts {
 	struct instant at;
-	struct addr own[ACCEPT_OWN_MAX];
+	struct addr *own;
 	size_t n_own;
+	bool has_own; /* they could be read */
 	uint32_t acl_used, acl_total;
 	struct addr analyser;
 	struct route route; /* to that analyser */
@@ -36,6 +37,7 @@ struct rules {
 	struct target_cache *cache;
 	struct wire_status status;
 	int signal_fd;
+	int claim_fd;  /* open as long as we live */
 	bool pending;  /* something to commit */
 	bool waiting;  /* something new that has to wait for a verdict or the floor */
 	bool helpless; /* the back end's helper is gone */
@@ -46,6 +48,9 @@ struct rules {
 	struct instant retry_at, lock_since, stop_since, next_tick, quiet_at;
 	int64_t retry_ns;
 	bool blocked; /* main does not take reports at the moment */
+	/* Said of the tables, so that it is not said ten times a second. */
+	char told[ORDER_TEXT_MAX], lock_text[ORDER_TEXT_MAX];
+	struct instant told_at;
 };
 
 /* rules_way.c: the way of the copies. A commit_target for commit_open; `user` is the rules. */

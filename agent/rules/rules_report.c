@@ -21,9 +21,12 @@ rules_send_status(struct rules *r)
 	msg.status.stopped = r->commit.stopped || r->sync.blocked;
 	msg.status.code = r->sync.blocked     ? RESULT_STUCK
 			  : r->commit.stopped ? RESULT_FOREIGN_WRITER
+			  : r->lock_text[0]   ? RESULT_LOCK
 					      : 0;
 	if (r->sync.blocked)
 		memcpy(msg.status.text, r->sync.text, sizeof msg.status.text);
+	else if (!r->commit.stopped && r->lock_text[0])
+		memcpy(msg.status.text, r->lock_text, sizeof msg.status.text);
 	if (wire_send(WIRE_FD_MAIN, &msg, NULL, 0) == 0)
 		r->status_dirty = false;
 	else

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "agent/rules/rules_part.h"
 #include "agent/wire/lean.h"
@@ -13,8 +14,62 @@
 #include "common/base/result.h"
 
 #define FORGIVEN_NS (60 * CLK_S) /* a fight that long ago does not count */
+#define AGAIN_NS (60 * CLK_S)
 #define RETRY_FIRST_NS (2 * CLK_MS)
 #define RETRY_MOST_NS (50 * CLK_MS)
+
+/* Something that would come again at each try: said when it is new, and once a minute. */
+static void
+complain(struct rules *r, int e, const char *text, struct instant now)
+{
+	if (strncmp(r->told, text, sizeof r->told - 1) == 0 && r->told_at.ns &&
+	    clk_diff(now, r->told_at) < AGAIN_NS)
+		return;
+	snprintf(r->told, sizeof r->told, "%s", text);
+	r->told_at = now;
+	log_errno(LOG_LEVEL_ERROR, e, "%s", text);
+}
+
+static unsigned
+removals_that_wait(const struct rules *r)
+{
+	unsigned n = 0;
+
+	for (const struct held *held = r->set.head; held; held = held->hh.next)
+		n += !held->wanted && held->in_kernel;
+	return n;
+}
+
+/* Held for long, and rules that should have gone stand: somebody must know, and who it is. */
+static void
+tell_lock(struct rules *r, struct instant now)
+{
+	int holder = lock_holder(&r->commit.lock);
+	unsigned n = removals_that_wait(r);
+	char who[32] = "somebody";
+
+	if (n == 0 || r->lock_text[0])
+		return;
+	if (holder)
+		snprintf(who, sizeof who, "process %d", holder);
+	snprintf(r->lock_text, sizeof r->lock_text,
+	    "%s holds the table lock, for %" PRId64 " ms by now: %u captures cannot be taken out",
+	    who, clk_diff(now, r->lock_since) / CLK_MS, n);
+	log_error("%s", r->lock_text);
+	r->status_dirty = true;
+}
+
+static void
+lock_is_ours(struct rules *r, struct instant now)
+{
+	if (r->lock_text[0]) {
+		log_notice("the table lock is free again, after %" PRId64 " ms",
+		    clk_diff(now, r->lock_since) / CLK_MS);
+		r->lock_text[0] = '\0';
+		r->status_dirty = true;
+	}
+	r->lock_since = r->retry_at = (struct instant){0};
+}
 
 static void
 lock_is_taken(struct rules *r, struct instant now)
@@ -32,6 +87,7 @@ lock_is_taken(struct rules *r, struct instant now)
 	for (struct held *held = r->set.head; held; held = held->hh.next)
 		if (held->wanted && held->hold == HOLD_INSTALLING && !held->in_kernel)
 			rules_refuse(r, held, RESULT_LOCK, "");
+	tell_lock(r, now);
 }
 
 static bool
@@ -70,9 +126,9 @@ rules_run_commit(struct rules *r, struct instant now)
 		lock_is_taken(r, now);
 		return;
 	}
-	r->lock_since = r->retry_at = (struct instant){0};
+	lock_is_ours(r, now);
 	if (e < 0) {
-		log_errno(LOG_LEVEL_ERROR, e, "%s", r->commit.text);
+		complain(r, e, r->commit.text, now);
 		r->retry_at = clk_add(now, 100 * CLK_MS);
 	} else
 		r->pending = false;
@@ -138,7 +194,7 @@ rules_tick(struct rules *r, struct instant now)
 	rules_look_at_flags(r);
 	int missing = commit_look(&r->commit, now, &strays);
 	if (missing < 0) {
-		log_errno(LOG_LEVEL_ERROR, missing, "%s", r->commit.text);
+		complain(r, missing, r->commit.text, now);
 		return;
 	}
 	for (struct held *held = r->set.head; held; held = held->hh.next) {

@@ -7,10 +7,13 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <unistd.h>
 
 #include "agent/rules/device.h"
 #include "agent/rules/rules_part.h"
 #include "common/base/log.h"
+
+#define CLAIM_WAIT_MS 3000
 
 /* Cleans, waiting for the lock a bounded time. */
 int
@@ -56,29 +59,35 @@ sync_clean(struct backend *backend, unsigned wait_ms)
 	return e < 0 ? e : -EIO;
 }
 
-int
-rules_task(const struct wire_config *config, enum rules_task task, unsigned wait_ms)
+/* Sets or lifts the flag that the task is about; --clean is about none. */
+static int
+set_flag(const struct wire_config *config, enum rules_task task)
 {
-	struct held_set set = {.head = NULL};
-	struct commit commit;
-	struct backend backend;
-	bool sync = false;
-	int flag = 0, e;
+	int e = 0;
 
 	if (task == RULES_GO_ON)
-		flag = state_say_go_on(config->run_dir);
+		e = state_say_go_on(config->run_dir);
 	else if (task != RULES_CLEAN)
-		flag = state_set_released(config->state_dir, task == RULES_RELEASE);
-	if (flag < 0)
-		log_errno(LOG_LEVEL_ERROR, flag, "the flag in %s could not be %s",
+		e = state_set_released(config->state_dir, task == RULES_RELEASE);
+	if (e < 0)
+		log_errno(LOG_LEVEL_ERROR, e, "the flag in %s could not be %s",
 		    task == RULES_GO_ON ? config->run_dir : config->state_dir,
 		    task == RULES_RELEASE
 			? "set: rules go now, an agent that runs or starts puts them back"
 		    : task == RULES_GO_ON ? "set"
 					  : "lifted");
-	if (task == RULES_LIFT || task == RULES_GO_ON)
-		return flag;
-	e = commit_open(&commit, config, &set, NULL, NULL);
+	return e;
+}
+
+static int
+clean_all(const struct wire_config *config, unsigned wait_ms)
+{
+	struct held_set set = {.head = NULL};
+	struct commit commit;
+	struct backend backend;
+	bool sync = false;
+	int e = commit_open(&commit, config, &set, NULL, NULL);
+
 	if (e < 0) {
 		log_errno(LOG_LEVEL_ERROR, e, "%s", commit.text);
 		return e;
@@ -92,5 +101,28 @@ rules_task(const struct wire_config *config, enum rules_task task, unsigned wait
 		e = sync_clean(&backend, config->sync_wait_ms + 1000);
 	backend_close(&backend);
 	commit_close(&commit);
+	return e;
+}
+
+int
+rules_task(const struct wire_config *config, enum rules_task task, unsigned wait_ms)
+{
+	int flag = set_flag(config, task), claim = -1, e;
+
+	if (task == RULES_LIFT || task == RULES_GO_ON)
+		return flag;
+	/* What an agent that lives holds is its own; one that was told to end gets its time. */
+	if (task == RULES_CLEAN)
+		claim =
+		    state_claim(config->run_dir, wait_ms < CLAIM_WAIT_MS ? wait_ms : CLAIM_WAIT_MS);
+	if (claim == -EBUSY) {
+		log_error("an agent runs here (%s is in use): its rules are not taken out; "
+			  "--release does that",
+		    config->run_dir);
+		return -EBUSY;
+	}
+	e = clean_all(config, wait_ms);
+	if (claim >= 0)
+		close(claim);
 	return e < 0 ? e : flag;
 }

@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,6 +17,8 @@
 #define FLAG_NAME "released"
 #define GO_ON_NAME "agent.go-on"
 #define MARK_NAME "agent.hardware"
+#define LOCK_NAME "agent.lock"
+#define CLAIM_POLL_MS 20
 #define FILE_MAX (64U << 20)
 #define PATH_ROOM 160
 
@@ -260,6 +264,26 @@ set_flag(const char *dir, const char *name, bool on)
 	int r = fsync(fd) < 0 ? -errno : 0;
 	close(fd);
 	return r;
+}
+
+int
+state_claim(const char *dir, unsigned wait_ms)
+{
+	char path[PATH_ROOM];
+
+	path_of(dir, LOCK_NAME, path);
+	int fd = open(path, O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return -errno;
+	for (unsigned waited = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; waited += CLAIM_POLL_MS) {
+		int r = errno == EWOULDBLOCK ? -EBUSY : -errno;
+		if (waited >= wait_ms || (r != -EBUSY && r != -EINTR)) {
+			close(fd);
+			return r;
+		}
+		poll(NULL, 0, CLAIM_POLL_MS);
+	}
+	return fd;
 }
 
 bool

@@ -2,7 +2,8 @@
 /*
  * What survives this process: the state file in /run/finderscope-agent (boot id, table, and, where
  * rules cannot carry a tag, each rule's exact bytes) and the flag in /var/lib/finderscope-agent
- * that says "released". Text, written whole beside the old one and renamed. state_parse is pure.
+ * that says "released"; and agent.lock, which says who lives here. Text, written whole beside the
+ * old one and renamed. state_parse is pure.
  *
  *     finderscope-state 1
  *     boot 3f0c…
@@ -39,6 +40,13 @@ int state_save(const char *dir, const struct state *state);
 
 /* This boot's id. 0 or a negative errno. */
 int state_boot_id(char boot[STATE_BOOT_MAX]);
+
+/*
+ * One agent at a time: takes DIR/agent.lock, for as long as the descriptor is open, waiting up to
+ * wait_ms for one that takes its leave. The descriptor (the caller's, CLOEXEC); -EBUSY another
+ * agent lives; another errno.
+ */
+int state_claim(const char *dir, unsigned wait_ms);
 
 /* The marker in DIR that the hardware may hold something of ours: it outlives this process, not the
  * boot. */

@@ -3,6 +3,7 @@
  * The real rules process, through its socketpair, in a network namespace; iptables-legacy says what
  * is in the kernel.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -18,6 +19,7 @@
 
 #include <cmocka.h>
 
+#include "agent/rules/rules.h"
 #include "common/base/clk.h"
 #include "common/base/result.h"
 #include "tests/support/rig.h"
@@ -299,6 +301,7 @@ test_lock_held(void **state)
 {
 	struct order order = rig_order(31, "10.1.0.2", "198.51.100.9");
 	struct holding holding;
+	char text[64];
 
 	(void)state;
 	rig_put(&rig, &order, 60000);
@@ -310,10 +313,57 @@ test_lock_held(void **state)
 	rig_send(&rig, (struct wire_msg){.type = WIRE_DROP, .drop = {.capture = 31}});
 	assert_true(rig_wait(&rig, 32, HOLD_FAILED, RIG_PATIENCE_MS, &holding));
 	assert_int_equal(holding.code, RESULT_LOCK);
-	rig_listen(&rig, 500);
+	/* And that is said, with who it is. */
+	snprintf(text, sizeof text, "process %d holds the table lock", (int)getpid());
+	for (int i = 0; i < 300 && rig.status.code != RESULT_LOCK; i++)
+		rig_listen(&rig, 100);
+	assert_int_equal(rig.status.code, RESULT_LOCK);
+	assert_non_null(strstr(rig.status.text, text));
+	assert_non_null(strstr(rig.status.text, "1 captures cannot be taken out"));
 	close(fd);
 	assert_true(rig_wait(&rig, 31, HOLD_ENDED, RIG_PATIENCE_MS, NULL));
 	assert_int_equal(rig_rules(), 0);
+	for (int i = 0; i < 300 && rig.status.code != 0; i++)
+		rig_listen(&rig, 100);
+	assert_int_equal(rig.status.code, 0);
+	assert_string_equal(rig.status.text, "");
+}
+
+/* A second agent in the same place: it ends, and what the first one holds is not touched. */
+static void
+test_started_twice(void **state)
+{
+	struct order order = rig_order(35, "10.1.0.2", "198.51.100.9");
+	struct rig second = rig;
+
+	(void)state;
+	rig_put(&rig, &order, 60000);
+	assert_true(rig_wait(&rig, 35, HOLD_IN_KERNEL, RIG_PATIENCE_MS, NULL));
+	assert_false(rig_start(&second));
+	assert_int_equal(rig_end(&second), 1);
+	/* As the second one's unit does when it ended. */
+	assert_int_equal(rules_task(&rig.config, RULES_CLEAN, 100), -EBUSY);
+	assert_int_equal(rig_rules(), 2);
+	rig_listen(&rig, 300);
+	assert_int_equal(rig.status.fights, 0);
+}
+
+/* However many addresses there are, none of them is captured. */
+static void
+test_many_addresses(void **state)
+{
+	struct order order = rig_order(36, "10.9.7.250", "198.51.100.9");
+	struct holding holding;
+
+	(void)state;
+	assert_int_equal(
+	    rig_shell("for a in $(seq 0 7); do for b in $(seq 1 250); do echo addr add "
+		      "10.9.$a.$b/32 dev lo; done; done | ip -batch -"),
+	    0);
+	rig_put(&rig, &order, 60000);
+	assert_true(rig_wait(&rig, 36, HOLD_FAILED, RIG_PATIENCE_MS, &holding));
+	assert_int_equal(holding.code, RESULT_NEVER_CAPTURE);
+	rig_shell("ip addr flush dev lo; ip addr add 127.0.0.1/8 dev lo");
 }
 
 /* The lock's file was removed; who came then holds the lock of another. */
@@ -503,7 +553,8 @@ main(void)
 	    TEST(test_ipv6), TEST(test_lease_and_renewal), TEST(test_own_end), TEST(test_main_dies),
 	    TEST(test_mirror_dies), TEST(test_rules_dies), TEST(test_stop), TEST(test_sigterm),
 	    TEST(test_put_back), TEST(test_release), TEST(test_refusals), TEST(test_lock_held),
-	    TEST(test_lock_of_another_file), TEST(test_rewritten), TEST(test_sleeps),
+	    TEST(test_started_twice), TEST(test_many_addresses), TEST(test_lock_of_another_file),
+	    TEST(test_rewritten), TEST(test_sleeps),
 	    cmocka_unit_test_setup_teardown(
 		test_without_comments, setup_untagged, teardown_untagged),
 	    TEST(test_analysers_of_others), TEST(test_many_in_one_commit), TEST(test_privileges)};

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -103,6 +105,36 @@ against_flock(void **state)
 	lock_close(&lock);
 }
 
+/* Who it is that others wait for. */
+static void
+says_who_has_it(void **state)
+{
+	int other = open(path, O_RDONLY | O_CREAT | O_CLOEXEC, 0600), ready[2];
+	struct lock lock;
+	char byte;
+
+	(void)state;
+	assert_int_equal(lock_open(&lock), 0);
+	assert_int_equal(lock_holder(&lock), 0);
+	assert_int_equal(pipe(ready), 0);
+	close(other);
+	pid_t pid = fork();
+	if (pid == 0) {
+		other = open(path, O_RDONLY | O_CLOEXEC);
+		if (flock(other, LOCK_EX) < 0 || write(ready[1], "x", 1) != 1)
+			_exit(1);
+		pause();
+	}
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	assert_int_equal(lock_holder(&lock), pid);
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_int_equal(lock_holder(&lock), 0);
+	close(ready[0]);
+	close(ready[1]);
+	lock_close(&lock);
+}
+
 /* As iptables 1.4.21 does it: the name is bound while the tables are changed. */
 static void
 against_the_old_socket(void **state)
@@ -137,6 +169,7 @@ main(void)
 	    cmocka_unit_test(makes_its_file),
 	    cmocka_unit_test(one_at_a_time),
 	    cmocka_unit_test(against_flock),
+	    cmocka_unit_test(says_who_has_it),
 	    cmocka_unit_test(against_the_old_socket),
 	};
 

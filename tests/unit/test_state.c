@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/wait.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -167,6 +170,32 @@ the_flag(void **state)
 	assert_int_equal(state_set_released("/nonexistent", true), -ENOENT);
 }
 
+/* One at a time, and the next as soon as the last one's descriptor is closed. */
+static void
+one_agent_at_a_time(void **state)
+{
+	int fd, other;
+
+	(void)state;
+	fd = state_claim(dir, 0);
+	assert_true(fd >= 0);
+	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	assert_int_equal(state_claim(dir, 0), -EBUSY);
+	assert_int_equal(state_claim(dir, 50), -EBUSY);
+	pid_t pid = fork();
+	if (pid == 0) {
+		/* The copy in a child counts, too. */
+		poll(NULL, 0, 100);
+		_exit(0);
+	}
+	close(fd);
+	other = state_claim(dir, 30000);
+	assert_true(other >= 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	close(other);
+	assert_int_equal(state_claim("/nonexistent", 0), -ENOENT);
+}
+
 static void
 the_boot(void **state)
 {
@@ -187,6 +216,7 @@ main(void)
 	    cmocka_unit_test(names_the_bad_line),
 	    cmocka_unit_test(stays_when_it_cannot_be_written),
 	    cmocka_unit_test(the_flag),
+	    cmocka_unit_test(one_agent_at_a_time),
 	    cmocka_unit_test(the_boot),
 	};
 
