@@ -320,6 +320,7 @@ file(struct replay *r, const char *path, uint16_t port)
 		r->datagrams++;
 		(void)glance_datagram(r->glance, slot_read(r->slot), datagram.bytes,
 		    datagram.length, &datagram.from, r->now);
+		glance_settle(r->glance);
 	}
 	if (got < 0)
 		fprintf(stderr, "%s\n", error);

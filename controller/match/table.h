@@ -94,19 +94,39 @@ table_head(const struct table *table)
 uint32_t table_past4(const struct table *table, uint32_t addr);
 uint32_t table_past6(const struct table *table, const uint8_t addr[16]);
 
+static inline uint32_t
+table_sieve_bit(const uint64_t *sieve, uint32_t top)
+{
+	return (uint32_t)(sieve[top >> 14] >> (top >> 8 & 63)) & 1;
+}
+
 /* The sieve's bit for the upper 32 bits of an address, host order: 0 is a miss, 1 says that
  * table_past4 or table_past6 is to be asked. */
 static inline uint32_t
 table_maybe(const struct table *table, bool v6, uint32_t top)
 {
-	return (uint32_t)(table_head(table)->sieve[v6][top >> 14] >> (top >> 8 & 63)) & 1;
+	return table_sieve_bit(table_head(table)->sieve[v6], top);
 }
 
-/* Starts to fetch that bit, for a table_maybe that is some dozens of nanoseconds ahead. */
-static inline void
-table_prefetch(const struct table *table, bool v6, uint32_t top)
+/* For loops over many addresses of one family: what table_maybe and table_shade read, looked up
+ * once. */
+static inline const uint64_t *
+table_sieve(const struct table *table, bool v6)
 {
-	__builtin_prefetch(&table_head(table)->sieve[v6][top >> 14]);
+	return table_head(table)->sieve[v6];
+}
+
+static inline const uint8_t *
+table_shades(const struct table *table, bool v6)
+{
+	return table_head(table)->shade[v6];
+}
+
+/* Starts to fetch that bit, for a look that is some dozens of nanoseconds ahead. */
+static inline void
+table_sieve_prefetch(const uint64_t *sieve, uint32_t top)
+{
+	__builtin_prefetch(&sieve[top >> 14]);
 }
 
 static inline uint32_t

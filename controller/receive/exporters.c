@@ -343,6 +343,18 @@ source_follow(struct exporters_row *row, struct sources *set, unsigned way, uint
 }
 
 void
+exporters_hash(
+    const struct exporters *exporters, uint64_t key, struct exporters_sample *samples, size_t count)
+{
+	const struct sources *sets = exporters->sources;
+	uint32_t mask = exporters->source_mask;
+	for (size_t n = 0; n < count; n++) {
+		samples[n].source = mix(key, samples[n].source);
+		__builtin_prefetch(&sets[(uint32_t)samples[n].source & mask], 1);
+	}
+}
+
+void
 exporters_samples(struct exporters *exporters, struct exporters_entry *entry,
     const struct exporters_sample *samples, size_t count, uint32_t sampling_rate)
 {
@@ -351,12 +363,11 @@ exporters_samples(struct exporters *exporters, struct exporters_entry *entry,
 	entry->row.sampling_rate = sampling_rate;
 	if (entry->again)
 		return;
-	uint64_t key = exporters->tags[entry->number];
 	uint32_t salt = entry->generation * UINT32_C(0x9e3779b1), mask = exporters->source_mask;
 	uint32_t turn = ++exporters->turn;
 	struct sources *sets = exporters->sources;
 	for (size_t n = 0; n < count; n++) {
-		uint64_t hash = mix(key, samples[n].source);
+		uint64_t hash = samples[n].source;
 		uint32_t tag = ((uint32_t)(hash >> 32) ^ salt) | 1;
 		struct sources *set = &sets[(uint32_t)hash & mask];
 		unsigned way = (unsigned)(hash >> 62);

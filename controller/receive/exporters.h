@@ -61,13 +61,20 @@ struct exporters_entry *exporters_datagram(struct exporters *exporters, uint64_t
     const struct addr *agent, uint32_t sub_agent, const struct addr *from, uint32_t sequence,
     uint32_t uptime_ms, size_t bytes, struct instant now);
 
-/* A flow sample: its source (type << 32 | index), that source's sequence and cumulative drops. */
+/* A flow sample: its source (quick_source; later a hash of it), that source's sequence and
+ * cumulative drops. */
 struct exporters_sample {
 	uint64_t source;
 	uint32_t sequence, drops;
 };
 
-/* Flow samples of it, in the order in which they stood, and the sampling rate of the last one. */
+/* To be called for samples before exporters_samples: puts the hash in the place of the source and
+ * starts to fetch what is kept there. */
+void exporters_hash(const struct exporters *exporters, uint64_t key,
+    struct exporters_sample *samples, size_t count);
+
+/* Flow samples of it, hashed, in the order in which they stood, and the sampling rate of the last
+ * one. */
 void exporters_samples(struct exporters *exporters, struct exporters_entry *entry,
     const struct exporters_sample *samples, size_t count, uint32_t sampling_rate);
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One look at a datagram; see glance.h. Samples are decoded first, the short way where that goes
- * (quick.h), and looked up together after, in a loop that is short and has no branch on what can't
- * be foreseen, so that the loads of many are under way at once: memory and mispredicted branches,
- * not arithmetic, are what a sample costs. The few whose remote side may be listed are searched
- * then; a hit is rarer still, so what a sighting tells beyond the pair is decoded again only then.
+ * One look at a datagram; see glance.h. What a sample costs is memory and mispredicted branches,
+ * not arithmetic. So datagrams are looked at some at a time, in short loops one behind the other,
+ * of which each does one thing to all of them without a branch on what can't be foreseen: take the
+ * samples apart (quick.h; what is unusual goes to the full decoders), find the packets' addresses,
+ * which side is local, what the table's sieve says. What each needs from memory was asked for by
+ * one before. The few whose remote side may be listed are searched then; a hit is rarer still, so
+ * what a sighting tells beyond the pair is decoded again only then.
  */
 #include "controller/receive/glance.h"
 
@@ -16,43 +18,71 @@
 #include "controller/receive/quick.h"
 #include "controller/receive/recent_part.h"
 
-#define WAITING_MAX 64
-#define NOTES_MAX 32
+#define LOOKS_MAX 16
+#define SAMPLES_MAX 64
+#define PAIRS_MAX (SAMPLES_MAX * PACKET_LAYERS_MAX)
 
-/* A pair of which one side is local: the other is to be looked up. */
-struct waiting {
-	const uint8_t *remote; /* into the datagram */
-	uint32_t where;        /* offset of the sample << 4, WHERE_…, number of the layer */
+/* Where something stands: its look, offset of the sample and number of the layer, so that a later
+ * one has a higher number; and what is known of it. */
+#define WHERE_LOOK(number) ((uint32_t)(number) << 27)
+#define WHERE_OFFSET(offset) ((uint32_t)(offset) << 7)
+#define WHERE_LAYER(number) ((uint32_t)(number) << 5)
+#define WHERE_ORDER(where) ((where) >> 5)
+#define WHERE_OUTBOUND 1u
+#define WHERE_RAW 2u    /* found the short way: an IP header is round it */
+#define WHERE_LISTED 4u /* there was an entry */
+_Static_assert(LOOKS_MAX <= 32 && PACKET_LAYERS_MAX <= 4, "bits in where");
+
+/* A flow sample of the usual kind: its raw header. */
+struct head {
+	const uint8_t *header;
+	uint32_t length; /* of the header */
+	uint32_t where;
 };
-#define WHERE_V6 8u
-#define WHERE_OUTBOUND 4u
-#define WHERE_LAYER 3u
 
-struct glance {
-	struct glance_counters counters;
-	struct table *nothing; /* an empty table, where there is none */
-	struct exporters *exporters;
-	struct glance_sink sink;
-	struct recent_table *recent; /* NULL: nothing is remembered */
-	unsigned waiting_count, note_count;
-	struct waiting waiting[WAITING_MAX + 1];
-	struct exporters_sample notes[NOTES_MAX]; /* for the exporter's row, once it is there */
+/* A pair of addresses: any, or one of which one side is local and the other is to be looked up. */
+struct pair {
+	const uint8_t *src; /* in the datagram, the destination behind it */
+	uint32_t where;
+	uint32_t top; /* first 32 bits of the remote one, host order */
 };
 
-/* What stays the same for all samples of a datagram. */
+enum { V4, V6, FAMILIES };
+
+/* The pairs of one family: those that wait to be looked up, then those that are not judged yet. */
+struct pairs {
+	unsigned waiting, count;
+	struct pair all[PAIRS_MAX + 1];
+	uint32_t ports[PAIRS_MAX + 1]; /* src << 16 | dst, of those without WHERE_RAW */
+};
+
+/* A datagram under way. */
 struct look {
-	struct glance *glance;
 	const struct slot_view *view;
-	const struct table *table, *locals; /* of the view, never NULL */
-	const struct sflow_datagram *datagram;
-	const struct addr *from;
+	struct sflow_datagram datagram;
+	struct addr from;
 	struct instant now;
 	size_t length;
 	struct exporters_entry *entry; /* NULL as long as it isn't needed */
 	uint64_t key;                  /* of that */
 	uint32_t sampling_rate;        /* of the last flow sample */
 	uint32_t samples, rejects, handed;
-	uint32_t sides[3]; /* pairs by how many of their sides are local */
+	unsigned note_first, note_count;
+};
+
+struct glance {
+	struct glance_counters counters;
+	struct table *nothing; /* an empty table, where there is none */
+	struct exporters *exporters;
+	struct glance_sink sink;
+	struct recent_table *recent;        /* NULL: nothing is remembered */
+	const struct table *table, *locals; /* of the looks' view, never NULL */
+	unsigned look_count, sample_count, head_count, note_count;
+	struct look
+	    looks[LOOKS_MAX + 1]; /* the last one is opened and then found to have no room */
+	struct head heads[SAMPLES_MAX];
+	struct exporters_sample notes[SAMPLES_MAX]; /* for the exporters' rows */
+	struct pairs pairs[FAMILIES];
 };
 
 int
@@ -84,13 +114,6 @@ void
 glance_remember(struct glance *glance, struct recent_table *table)
 {
 	glance->recent = table;
-}
-
-void
-glance_settle(struct glance *glance)
-{
-	if (glance->recent != NULL)
-		recent_settle(glance->recent);
 }
 
 const struct glance_counters *
@@ -188,184 +211,342 @@ sighting_entries(struct sighting *sighting, const struct slot_view *view, uint32
 	sighting->feed_version = view->version;
 }
 
-/* A hit: reads the sample once more and tells all of it. True when there was room. */
-static bool
-hand_out(const struct look *look, const struct waiting *waiting, uint32_t set)
+/* A hit: reads the sample once more and tells all of it. */
+static void
+hand_out(struct glance *glance, const struct pair *pair, uint32_t set)
 {
-	struct glance *glance = look->glance;
+	struct look *look = &glance->looks[pair->where / WHERE_LOOK(1)];
 	struct sighting *sighting = glance->sink.reserve(glance->sink.user);
 	if (sighting == NULL)
-		return false;
+		return;
 	struct sflow_counters scratch = {0};
-	struct sflow_datagram again = *look->datagram;
-	again.next = again.bytes + (waiting->where >> 4);
+	struct sflow_datagram again = look->datagram;
+	again.next = again.bytes + pair->where % WHERE_LOOK(1) / WHERE_OFFSET(1);
 	again.left = 1;
 	again.counters = &scratch;
 	struct sflow_sample sample;
 	struct packet packet;
 	if (sflow_next(&again, &sample) != SFLOW_SAMPLE || !sample_packet(&sample, &packet))
-		return false;
+		return;
 	memset(sighting, 0, offsetof(struct sighting, header));
 	sighting->when = look->now;
-	sighting->exporter = look->datagram->agent;
-	sighting->from = *look->from;
-	sighting->sub_agent = look->datagram->sub_agent;
-	const struct packet_layer *layer = &packet.layers[waiting->where & WHERE_LAYER];
+	sighting->exporter = look->datagram.agent;
+	sighting->from = look->from;
+	sighting->sub_agent = look->datagram.sub_agent;
+	unsigned number = pair->where / WHERE_LAYER(1) % 4;
+	const struct packet_layer *layer = &packet.layers[number];
 	struct addr src = address(layer->family, layer->src);
 	struct addr dst = address(layer->family, layer->dst);
-	sighting->outbound = (waiting->where & WHERE_OUTBOUND) != 0;
+	sighting->outbound = (pair->where & WHERE_OUTBOUND) != 0;
 	sighting->local = sighting->outbound ? src : dst;
 	sighting->remote = sighting->outbound ? dst : src;
 	sighting_sample(sighting, &sample);
-	sighting_packet(sighting, &packet, waiting->where & WHERE_LAYER);
+	sighting_packet(sighting, &packet, number);
 	sighting_extended(sighting, &sample);
 	sighting_entries(sighting, look->view, set);
 	glance->sink.commit(glance->sink.user);
 	glance->counters.sightings++;
-	return true;
+	look->handed++;
 }
 
-/* Where the /16 of an address does not tell whether it is local. */
-static __attribute__((noinline)) uint32_t
-is_local(const struct table *locals, bool v6, const uint8_t *addr)
-{
-	return (v6 ? table_find6(locals, addr) : table_find4(locals, cursor_load32(addr))) != 0;
-}
+/* ---- the loops: heads to pairs, pairs to those that wait, and those looked up ---- */
 
-/* What is remembered of it came while its remote side was listed. */
-static void
-listed(const struct look *look, const struct waiting *waiting)
-{
-	size_t size = (waiting->where & WHERE_V6) != 0 ? 16 : 4;
-	bool outbound = (waiting->where & WHERE_OUTBOUND) != 0;
-	if (look->glance->recent != NULL)
-		recent_listed(look->glance->recent, waiting->remote - (outbound ? size : 0));
-}
-
-/* Which of those that wait may be listed; how many. One bit of the table each, all of them under
- * way at once: the loop is short and has no branch on what they say. */
-static unsigned
-sieve(const struct look *look, uint8_t *numbers)
-{
-	const struct glance *glance = look->glance;
-	unsigned count = 0;
-	for (unsigned i = 0; i < glance->waiting_count; i++) {
-		const struct waiting *waiting = &glance->waiting[i];
-		numbers[count] = (uint8_t)i;
-		count += table_maybe(
-		    look->table, (waiting->where & WHERE_V6) != 0, cursor_load32(waiting->remote));
-	}
-	return count;
-}
-
-/* Looks up what waits. */
-static void
-flush(struct look *look)
-{
-	struct glance *glance = look->glance;
-	uint8_t numbers[WAITING_MAX + 1];
-	unsigned count = sieve(look, numbers);
-	for (unsigned i = 0; i < count; i++) {
-		const struct waiting *waiting = &glance->waiting[numbers[i]];
-		uint32_t set = (waiting->where & WHERE_V6) != 0
-				   ? table_past6(look->table, waiting->remote)
-				   : table_past4(look->table, cursor_load32(waiting->remote));
-		if (QUICK_UNLIKELY(set != 0)) {
-			listed(look, waiting);
-			look->handed += hand_out(look, waiting, set);
-		}
-	}
-	glance->waiting_count = 0;
-}
-
-/*
- * A pair of addresses, the destination right behind the source, as in every IP header: which side
- * is local? When one is, the other waits to be looked up, in a place that is written in any case.
- * `layer` is what the full decoder found round it, NULL after the short way. Returns how many wait.
- */
+/* The packet in a head: QUICK_…, and its outer pair unless that is QUICK_ODD. */
 static inline __attribute__((always_inline)) unsigned
-add_pair(struct look *look, bool v6, const uint8_t *src, uint32_t where, unsigned waiting,
-    const struct packet_layer *layer)
+head_frame(const struct head *head, struct quick_pair *ret_outer)
 {
-	const uint8_t *dst = src + (v6 ? 16 : 4);
-	uint32_t from = table_shade(look->locals, v6, src);
-	uint32_t to = table_shade(look->locals, v6, dst);
-	if (QUICK_UNLIKELY((from | to) > TABLE_ALL)) {
-		from = is_local(look->locals, v6, src);
-		to = is_local(look->locals, v6, dst);
-	}
-	look->sides[from + to]++;
-	const uint8_t *remote = from != 0 ? dst : src;
-	look->glance->waiting[waiting] =
-	    (struct waiting){remote, where | (v6 ? WHERE_V6 : 0) | from * WHERE_OUTBOUND};
-	if (look->glance->recent != NULL) {
-		unsigned how = RECENT_IS_UNLISTED | (RECENT_IS_INBOUND - from) |
-			       (v6 ? RECENT_IS_V6 : 0) | (layer == NULL ? RECENT_IS_RAW : 0);
-		uint16_t port = 0;
-		if (layer != NULL && layer->has_ports)
-			port = from != 0 ? layer->dst_port : layer->src_port;
-		recent_note(look->glance->recent, src, how, port, from ^ to);
-	}
-	table_prefetch(look->table, v6, cursor_load32(remote));
-	return waiting + (from ^ to);
+	if (QUICK_UNLIKELY(quick_word(head->header - 16) != QUICK_WORD(PACKET_ETHERNET)))
+		return QUICK_ODD;
+	return quick_frame(head->header, head->length, ret_outer);
 }
 
-static void
-add_packet(struct look *look, const struct packet *packet, uint32_t offset)
+static inline void
+put_pair(struct glance *glance, const struct quick_pair *pair, uint32_t where)
 {
-	struct glance *glance = look->glance;
+	struct pairs *pairs = &glance->pairs[pair->v6];
+	pairs->all[pairs->count++] = (struct pair){pair->src, where | WHERE_RAW, 0};
+}
+
+/* What the full decoder found. */
+static void
+put_packet(struct glance *glance, const struct packet *packet, uint32_t where)
+{
 	struct packet_counters *counters = &glance->counters.packet;
 	counters->outcomes[packet->outcome]++;
 	counters->tunnels += packet->layer_count > 1;
 	counters->deep += packet->deep;
-	for (unsigned i = 0; i < packet->layer_count; i++)
-		glance->waiting_count =
-		    add_pair(look, packet->layers[i].family == 6, packet->layers[i].src,
-			offset << 4 | i, glance->waiting_count, &packet->layers[i]);
+	for (unsigned i = 0; i < packet->layer_count; i++) {
+		const struct packet_layer *layer = &packet->layers[i];
+		struct pairs *pairs = &glance->pairs[layer->family == 6];
+		pairs->ports[pairs->count] =
+		    layer->has_ports ? (uint32_t)layer->src_port << 16 | layer->dst_port : 0;
+		pairs->all[pairs->count++] = (struct pair){layer->src, where | WHERE_LAYER(i), 0};
+	}
 }
 
-/* The exporter's row, and what waits for it. */
+/* Heads of which none is plain: tunnels, with the pair inside, and what is for the full decoder. */
+static __attribute__((noinline)) void
+other_packets(struct glance *glance, const uint8_t *numbers, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		const struct head *head = &glance->heads[numbers[i]];
+		struct quick_pair outer = {NULL, 0}, inner = outer;
+		struct packet packet;
+		unsigned kind = head_frame(head, &outer);
+		if (quick_inner(head->header + head->length, &outer, kind, &inner)) {
+			glance->counters.packet.outcomes[PACKET_IP]++;
+			glance->counters.packet.tunnels++;
+			put_pair(glance, &outer, head->where);
+			put_pair(glance, &inner, head->where | WHERE_LAYER(1));
+		} else {
+			packet_decode(
+			    head->header, head->length, quick_protocol(head->header), &packet);
+			put_packet(glance, &packet, head->where);
+		}
+	}
+}
+
+static __attribute__((noinline)) void
+packets(struct glance *glance)
+{
+	const struct head *heads = glance->heads;
+	struct pairs *v4 = &glance->pairs[V4], *v6 = &glance->pairs[V6];
+	struct pair *pairs4 = v4->all + v4->count, *pairs6 = v6->all + v6->count;
+	uint8_t others[SAMPLES_MAX];
+	unsigned count4 = 0, count6 = 0, other = 0, count = glance->head_count;
+	for (unsigned i = 0; i < count; i++) {
+		struct quick_pair pair = {NULL, 0};
+		unsigned plain = head_frame(&heads[i], &pair) == QUICK_PLAIN;
+		uint32_t where = heads[i].where | WHERE_RAW;
+		QUICK_FORGET(plain);
+		/* To both, and forgotten again in one of them. */
+		pairs4[count4].src = pairs6[count6].src = pair.src;
+		pairs4[count4].where = pairs6[count6].where = where;
+		count6 += plain & pair.v6;
+		count4 += plain & ~pair.v6;
+		others[other] = (uint8_t)i;
+		other += plain ^ 1;
+	}
+	v4->count += count4;
+	v6->count += count6;
+	glance->counters.packet.outcomes[PACKET_IP] += count4 + count6;
+	other_packets(glance, others, other);
+}
+
+/* Where the /16 of an address does not tell whether it is local. */
+static __attribute__((noinline)) uint32_t
+is_local(const struct table *locals, unsigned family, const uint8_t *addr)
+{
+	return (family == V6 ? table_find6(locals, addr)
+			     : table_find4(locals, cursor_load32(addr))) != 0;
+}
+
+/* Which side is local? When one is, the other waits to be looked up, in a place that is written in
+ * any case. */
+static inline __attribute__((always_inline)) void
+sides(struct glance *glance, unsigned family)
+{
+	const size_t size = family == V6 ? 16 : 4;
+	const uint8_t *shades = table_shades(glance->locals, family);
+	const uint64_t *bits = table_sieve(glance->table, family);
+	struct pairs *pairs = &glance->pairs[family];
+	struct pair *all = pairs->all;
+	unsigned waiting = 0, local = 0, count = pairs->count;
+	for (unsigned i = 0; i < count; i++) {
+		const uint8_t *src = all[i].src;
+		uint32_t where = all[i].where;
+		uint32_t from = shades[quick_half(src)], to = shades[quick_half(src + size)];
+		if (QUICK_UNLIKELY((from | to) > TABLE_ALL)) {
+			from = is_local(glance->locals, family, src);
+			to = is_local(glance->locals, family, src + size);
+		}
+		uint32_t top = cursor_load32(src + (size & -(size_t)from));
+		table_sieve_prefetch(bits, top);
+		all[waiting] = (struct pair){src, where | from * WHERE_OUTBOUND, top};
+		pairs->ports[waiting] = pairs->ports[i];
+		waiting += from ^ to;
+		local += from + to;
+	}
+	unsigned both = (local - waiting) / 2;
+	glance->counters.pairs += count;
+	glance->counters.pairs_local += both;
+	glance->counters.pairs_foreign += count - waiting - both;
+	pairs->waiting = waiting;
+}
+
+/* A number of a pair that waits: which of them, and which family's. */
+#define NUMBER_V6 0x8000u
+
+static inline struct pair *
+pair_at(struct glance *glance, uint16_t number)
+{
+	return &glance->pairs[number / NUMBER_V6].all[number % NUMBER_V6];
+}
+
+/* Which of those that wait may be listed; how many. */
+static inline unsigned
+sieve(const struct glance *glance, unsigned family, uint16_t *numbers)
+{
+	const uint64_t *bits = table_sieve(glance->table, family);
+	const struct pairs *pairs = &glance->pairs[family];
+	unsigned count = 0;
+	for (unsigned i = 0; i < pairs->waiting; i++) {
+		numbers[count] = (uint16_t)(i | family * NUMBER_V6);
+		count += table_sieve_bit(bits, pairs->all[i].top);
+	}
+	return count;
+}
+
+/* Puts them in the order in which they came; there are few. */
+static inline void
+in_order(struct glance *glance, uint16_t *numbers, unsigned count)
+{
+	for (unsigned i = 1; i < count; i++) {
+		uint16_t number = numbers[i];
+		uint32_t order = WHERE_ORDER(pair_at(glance, number)->where);
+		unsigned at = i;
+		for (; at > 0; at--) {
+			if (WHERE_ORDER(pair_at(glance, numbers[at - 1])->where) < order)
+				break;
+			numbers[at] = numbers[at - 1];
+		}
+		numbers[at] = number;
+	}
+}
+
 static void
-note(struct look *look)
+look_up(struct glance *glance)
 {
-	struct glance *glance = look->glance;
-	const struct sflow_datagram *datagram = look->datagram;
-	if (look->entry == NULL && glance->exporters != NULL)
-		look->entry = exporters_datagram(glance->exporters, look->key, &datagram->agent,
-		    datagram->sub_agent, look->from, datagram->sequence, datagram->uptime_ms,
-		    look->length, look->now);
-	if (look->entry != NULL)
-		exporters_samples(glance->exporters, look->entry, glance->notes, glance->note_count,
-		    look->sampling_rate);
-	glance->note_count = 0;
+	uint16_t numbers[FAMILIES * PAIRS_MAX + 1];
+	unsigned count = sieve(glance, V4, numbers);
+	count += sieve(glance, V6, numbers + count);
+	in_order(glance, numbers, count);
+	for (unsigned i = 0; i < count; i++) {
+		struct pair *pair = pair_at(glance, numbers[i]);
+		size_t outbound = pair->where & WHERE_OUTBOUND;
+		uint32_t set = numbers[i] < NUMBER_V6
+				   ? table_past4(glance->table, pair->top)
+				   : table_past6(glance->table, pair->src + 16 * outbound);
+		if (QUICK_UNLIKELY(set != 0)) {
+			pair->where |= WHERE_LISTED;
+			hand_out(glance, pair, set);
+		}
+	}
 }
 
-/* How many samples there is room for; makes some when there is none. */
-static unsigned
-room(struct look *look)
+/* Every conversation, listed or not. */
+static void
+remember(struct glance *glance, unsigned family)
 {
-	struct glance *glance = look->glance;
-	unsigned pairs = (WAITING_MAX - glance->waiting_count) / PACKET_LAYERS_MAX;
-	unsigned notes = NOTES_MAX - glance->note_count;
-	if (notes == 0) {
-		note(look);
-		notes = NOTES_MAX;
+	const struct pairs *pairs = &glance->pairs[family];
+	for (unsigned i = 0; i < pairs->waiting; i++) {
+		uint32_t where = pairs->all[i].where, ports = 0;
+		bool outbound = (where & WHERE_OUTBOUND) != 0, raw = (where & WHERE_RAW) != 0;
+		unsigned how = outbound ? RECENT_IS_OUTBOUND : RECENT_IS_INBOUND;
+		how |= (where & WHERE_LISTED) != 0 ? 0 : RECENT_IS_UNLISTED;
+		how |= family * RECENT_IS_V6 | raw * RECENT_IS_RAW;
+		if (!raw)
+			ports = pairs->ports[i];
+		recent_note(glance->recent, pairs->all[i].src, how,
+		    (uint16_t)(outbound ? ports : ports >> 16));
 	}
-	if (pairs == 0) {
-		flush(look);
-		pairs = WAITING_MAX / PACKET_LAYERS_MAX;
+}
+
+/* The exporter's row of a look, and what waits for it. */
+static void
+note(struct glance *glance, struct look *look, bool whole)
+{
+	const struct sflow_datagram *datagram = &look->datagram;
+	if (look->entry == NULL)
+		look->entry = exporters_datagram(glance->exporters, look->key, &datagram->agent,
+		    datagram->sub_agent, &look->from, datagram->sequence, datagram->uptime_ms,
+		    look->length, look->now);
+	exporters_samples(glance->exporters, look->entry, glance->notes + look->note_first,
+	    look->note_count, look->sampling_rate);
+	if (whole)
+		exporters_close(look->entry, look->samples, look->rejects, look->handed);
+}
+
+/* Looks up all that there is. A look that is not `whole` is alone, and goes on. */
+static __attribute__((noinline)) void
+finish(struct glance *glance, bool whole)
+{
+	packets(glance);
+	sides(glance, V4);
+	sides(glance, V6);
+	look_up(glance);
+	if (glance->recent != NULL) {
+		/* What came before is written down first. */
+		recent_settle(glance->recent);
+		remember(glance, V4);
+		remember(glance, V6);
 	}
-	return pairs < notes ? pairs : notes;
+	for (unsigned i = 0; i < glance->look_count && glance->exporters != NULL; i++)
+		note(glance, &glance->looks[i], whole);
+	glance->pairs[V4].count = glance->pairs[V6].count = 0;
+	glance->sample_count = glance->head_count = glance->note_count = 0;
+	glance->looks[0].note_first = glance->looks[0].note_count = 0;
+	glance->look_count = !whole;
+}
+
+void
+glance_settle(struct glance *glance)
+{
+	if (glance->look_count > 0)
+		finish(glance, true);
+	if (glance->recent != NULL)
+		recent_settle(glance->recent);
+}
+
+/* ---- taking datagrams apart ---- */
+
+/* Samples of the usual kind, `most` at the most, up to the first of another. How many. */
+static __attribute__((noinline)) unsigned
+quick_samples(struct glance *glance, struct look *look, unsigned most)
+{
+	struct sflow_datagram *datagram = &look->datagram;
+	struct exporters_sample *notes = glance->notes + glance->note_count;
+	struct head *heads = glance->heads + glance->head_count;
+	struct sflow_counters *counters = &glance->counters.sflow;
+	struct quick quick = {datagram->next, datagram->end, 0};
+	struct quick_sample sample = {0};
+	uint32_t expanded = 0, where = WHERE_LOOK(look - glance->looks);
+	unsigned count = 0;
+	if (most > datagram->left)
+		most = datagram->left;
+	for (; count < most; count++) {
+		uint32_t offset = (uint32_t)(quick.at - datagram->bytes);
+		if (!quick_sample_next(&quick, &sample))
+			break;
+		notes[count] =
+		    (struct exporters_sample){sample.source, sample.sequence, sample.drops};
+		heads[count] = (struct head){
+		    sample.header, sample.header_length, where | WHERE_OFFSET(offset)};
+		expanded += sample.expanded;
+	}
+	if (count == 0)
+		return 0;
+	datagram->next = quick.at;
+	datagram->left -= count;
+	look->sampling_rate = quick_sampling_rate(&sample);
+	look->samples += count;
+	look->note_count += count;
+	glance->note_count += count;
+	glance->head_count += count;
+	glance->sample_count += count;
+	counters->types[SFLOW_FLOW] += count - expanded;
+	counters->types[SFLOW_EXPANDED_FLOW] += expanded;
+	counters->records_skipped += quick.skipped;
+	return count;
 }
 
 /* The next sample by the full decoders. */
 static enum sflow_got
-full_sample(struct look *look, struct sflow_datagram *datagram)
+full_sample(struct glance *glance, struct look *look)
 {
-	struct glance *glance = look->glance;
 	struct sflow_sample sample;
 	struct packet packet;
-	enum sflow_got got = sflow_next(datagram, &sample);
+	enum sflow_got got = sflow_next(&look->datagram, &sample);
 	if (got == SFLOW_REJECTED)
 		look->rejects++;
 	if (got != SFLOW_SAMPLE)
@@ -374,118 +555,85 @@ full_sample(struct look *look, struct sflow_datagram *datagram)
 	if (sample.type != SFLOW_FLOW && sample.type != SFLOW_EXPANDED_FLOW &&
 	    sample.type != SFLOW_DISCARD)
 		return got;
+	glance->sample_count++;
 	if (sample.type != SFLOW_DISCARD) {
 		look->sampling_rate = sample.sampling_rate;
-		glance->notes[glance->note_count++] = (struct exporters_sample){
-		    (uint64_t)sample.source_type << 32 | sample.source_index, sample.sequence,
-		    sample.drops};
+		look->note_count++;
+		glance->notes[glance->note_count++] =
+		    (struct exporters_sample){quick_source(sample.source_type, sample.source_index),
+			sample.sequence, sample.drops};
 	}
 	if (sample_packet(&sample, &packet))
-		add_packet(look, &packet, sample.offset);
+		put_packet(glance, &packet,
+		    WHERE_LOOK(look - glance->looks) | WHERE_OFFSET(sample.offset));
 	return got;
 }
 
-/* The packet of a flow sample of the usual kind, when that is a tunnel or unusual itself. */
-static __attribute__((noinline)) void
-quick_sample_rest(struct look *look, const struct quick_sample *sample,
-    const struct quick_pair *outer, unsigned kind, uint32_t offset)
+/* Begins to fetch what the notes of a look are about. */
+static inline void
+hash_notes(struct glance *glance, const struct look *look)
 {
-	struct glance *glance = look->glance;
-	struct quick_pair inner;
-	struct packet packet;
-	if (kind != 0 && quick_inner(sample->header + sample->header_length, outer, kind, &inner)) {
-		unsigned waiting = glance->waiting_count;
-		waiting = add_pair(look, outer->v6, outer->src, offset << 4, waiting, NULL);
-		waiting = add_pair(look, inner.v6, inner.src, offset << 4 | 1, waiting, NULL);
-		glance->waiting_count = waiting;
-		glance->counters.packet.outcomes[PACKET_IP]++;
-		glance->counters.packet.tunnels++;
-		return;
-	}
-	packet_decode(sample->header, sample->header_length, quick_protocol(sample), &packet);
-	add_packet(look, &packet, offset);
+	if (QUICK_LIKELY(glance->exporters != NULL))
+		exporters_hash(glance->exporters, look->key, glance->notes + look->note_first,
+		    look->note_count);
 }
 
-/* Samples of the usual kind, `most` at the most, up to the first of another. How many. */
-static inline unsigned
-quick_samples(struct look *look, struct sflow_datagram *datagram, unsigned most)
+/* All samples of a datagram. */
+static void
+samples(struct glance *glance, struct look *look)
 {
-	struct glance *glance = look->glance;
-	struct exporters_sample *notes = glance->notes + glance->note_count;
-	struct quick quick = {datagram->next, datagram->end, datagram->left, 0};
-	struct quick_sample sample = {0};
-	uint32_t expanded = 0, plain = 0;
-	unsigned count = 0, waiting = glance->waiting_count;
-	while (count < most) {
-		uint32_t offset = (uint32_t)(quick.at - datagram->bytes);
-		struct quick_pair pair;
-		unsigned kind = 0;
-		if (!quick_sample_next(&quick, &sample))
-			break;
-		notes[count++] =
-		    (struct exporters_sample){sample.source, sample.sequence, sample.drops};
-		expanded += sample.word;
-		if (QUICK_LIKELY(quick_word(sample.header - 16) == QUICK_WORD(PACKET_ETHERNET)) &&
-		    QUICK_LIKELY(
-			quick_frame(sample.header, sample.header_length, &pair, &kind) == 1)) {
-			waiting = add_pair(look, pair.v6, pair.src, offset << 4, waiting, NULL);
-			continue;
+	for (;;) {
+		unsigned most = SAMPLES_MAX - glance->sample_count;
+		if (QUICK_UNLIKELY(most == 0)) {
+			hash_notes(glance, look);
+			finish(glance, false);
+			most = SAMPLES_MAX;
 		}
-		plain--;
-		glance->waiting_count = waiting;
-		quick_sample_rest(look, &sample, &pair, kind, offset);
-		waiting = glance->waiting_count;
+		unsigned count = quick_samples(glance, look, most);
+		if (look->datagram.left == 0)
+			break;
+		if (count < most && full_sample(glance, look) == SFLOW_END)
+			break;
 	}
-	glance->waiting_count = waiting;
-	plain += count;
-	datagram->next = quick.at;
-	datagram->left = quick.left;
-	if (count > 0)
-		look->sampling_rate = quick_sampling_rate(&sample);
-	look->samples += count;
-	glance->note_count += count;
-	glance->counters.packet.outcomes[PACKET_IP] += plain;
-	glance->counters.sflow.types[SFLOW_FLOW] += count - expanded / 4;
-	glance->counters.sflow.types[SFLOW_EXPANDED_FLOW] += expanded / 4;
-	glance->counters.sflow.records_skipped += quick.skipped;
-	return count;
+	hash_notes(glance, look);
 }
 
 enum sflow_reject
 glance_datagram(struct glance *glance, const struct slot_view *view, const uint8_t *bytes,
     size_t length, const struct addr *from, struct instant now)
 {
-	struct sflow_datagram datagram;
-	enum sflow_reject reject = sflow_open(bytes, length, &glance->counters.sflow, &datagram);
-	if (reject != SFLOW_OK)
-		return reject;
-	struct look look = {.glance = glance,
-	    .view = view,
-	    .table = view->table != NULL ? view->table : glance->nothing,
-	    .locals = view->locals != NULL ? view->locals : glance->nothing,
-	    .datagram = &datagram,
-	    .from = from,
-	    .now = now,
-	    .length = length};
-	if (glance->recent != NULL) {
-		recent_settle(glance->recent);
+	if (glance->recent != NULL && QUICK_UNLIKELY(now.ns >= glance->recent->turn.ns)) {
+		/* What came in the minute before belongs to that. */
+		glance_settle(glance);
 		recent_now(glance->recent, now);
 	}
-	if (QUICK_LIKELY(glance->exporters != NULL))
-		look.key = exporters_key(glance->exporters, &datagram.agent, datagram.sub_agent);
-	for (;;) {
-		unsigned most = room(&look);
-		if (quick_samples(&look, &datagram, most) == most)
-			continue;
-		if (full_sample(&look, &datagram) == SFLOW_END)
-			break;
+	struct look *look = &glance->looks[glance->look_count];
+	struct sflow_datagram *datagram = &look->datagram;
+	enum sflow_reject reject = sflow_open(bytes, length, &glance->counters.sflow, datagram);
+	if (reject != SFLOW_OK)
+		return reject;
+	/* One that has no room beside the others is alone. */
+	if (glance->look_count > 0 &&
+	    (glance->look_count == LOOKS_MAX || glance->looks[0].view != view ||
+		datagram->sample_count > SAMPLES_MAX - glance->sample_count)) {
+		finish(glance, true);
+		glance->looks[0].datagram = *datagram;
+		look = &glance->looks[0];
+		datagram = &look->datagram;
 	}
-	note(&look);
-	flush(&look);
-	glance->counters.pairs += look.sides[0] + look.sides[1] + look.sides[2];
-	glance->counters.pairs_foreign += look.sides[0];
-	glance->counters.pairs_local += look.sides[2];
-	if (look.entry != NULL)
-		exporters_close(look.entry, look.samples, look.rejects, look.handed);
+	glance->look_count++;
+	glance->table = view->table != NULL ? view->table : glance->nothing;
+	glance->locals = view->locals != NULL ? view->locals : glance->nothing;
+	look->view = view;
+	look->from = *from;
+	look->now = now;
+	look->length = length;
+	look->entry = NULL;
+	look->sampling_rate = look->samples = look->rejects = look->handed = 0;
+	look->note_first = glance->note_count;
+	look->note_count = 0;
+	if (QUICK_LIKELY(glance->exporters != NULL))
+		look->key = exporters_key(glance->exporters, &datagram->agent, datagram->sub_agent);
+	samples(glance, look);
 	return SFLOW_OK;
 }

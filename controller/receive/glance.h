@@ -49,19 +49,24 @@ void glance_free(struct glance **glance);
 
 /*
  * Looks at one datagram that came from `from` at `now`; the view is one of slot_read. SFLOW_OK, or
- * why nothing of it could be read.
+ * why nothing of it could be read. Datagrams are looked up some at a time: sightings and counters
+ * may come behind, by glance_settle at the latest, and the bytes and the one view must stay until
+ * then.
  */
 enum sflow_reject glance_datagram(struct glance *glance, const struct slot_view *view,
     const uint8_t *bytes, size_t length, const struct addr *from, struct instant now);
 
-/*
- * From now on conversations of all samples are remembered in `table` (recent.h), this thread's own;
- * before the first datagram, if at all. A datagram's bytes must then stay until the next one is
- * looked at, or glance_settle was called: before others are received into their place.
- */
-void glance_remember(struct glance *glance, struct recent_table *table);
+/* Looks up what is left, and lets go of all bytes and the view: before another view is given, and
+ * before bytes are received into the same place. */
 void glance_settle(struct glance *glance);
 
+/*
+ * From now on conversations of all samples are remembered in `table` (recent.h), this thread's own;
+ * before the first datagram, if at all.
+ */
+void glance_remember(struct glance *glance, struct recent_table *table);
+
+/* Whole after glance_settle. */
 const struct glance_counters *glance_counters(const struct glance *glance);
 
 #endif

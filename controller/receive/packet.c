@@ -493,8 +493,7 @@ static inline bool
 decode_usual(const uint8_t *bytes, size_t length, struct packet *ret_packet)
 {
 	struct quick_pair pair;
-	unsigned kind;
-	if (quick_frame(bytes, length, &pair, &kind) == 0)
+	if (quick_frame(bytes, length, &pair) != QUICK_PLAIN)
 		return false;
 	const uint8_t *ip = pair.src - (pair.v6 ? 8 : 12), *ports = ip + (pair.v6 ? 40 : 20);
 	uint8_t proto = ip[pair.v6 ? 6 : 9];

@@ -434,14 +434,6 @@ fresh_value(const struct recent_table *table, const struct recent_wait *wait)
 	       UINT64_C(1) << RECENT_SAMPLES_SHIFT | recent_flags(wait);
 }
 
-void
-recent_listed(struct recent_table *table, const uint8_t *src)
-{
-	for (unsigned i = 0; i < table->wait_count; i++)
-		if (table->waits[i].src == src)
-			table->waits[i].how &= (uint8_t)~RECENT_IS_UNLISTED;
-}
-
 static unsigned
 oldest_of(const _Atomic uint64_t *values, unsigned ways)
 {

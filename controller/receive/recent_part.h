@@ -84,7 +84,7 @@ struct recent_table {
 	uint32_t minute, window;   /* minutes */
 	_Atomic uint64_t *alive;   /* minute + 1 in which a thread last looked at a sample */
 	unsigned wait_count;
-	struct recent_wait waits[RECENT_WAITS + 1];
+	struct recent_wait waits[RECENT_WAITS];
 };
 
 /* recent.c: the minute of `now` is another one. */
@@ -214,14 +214,10 @@ recent_settle(struct recent_table *table)
 	table->wait_count = 0;
 }
 
-/*
- * A sample whose addresses are at `src`, which stays there until recent_settle. `counts` 0 makes
- * nothing of it, without a branch. `how`: of RECENT_IS_…, with one of the two
- * directions and RECENT_IS_UNLISTED.
- */
+/* A sample whose addresses are at `src`, which stays there until recent_settle. `how`: of
+ * RECENT_IS_…, with one of the two directions; `port` where the sample is not RECENT_IS_RAW. */
 static inline void
-recent_note(
-    struct recent_table *table, const uint8_t *src, unsigned how, uint16_t port, unsigned counts)
+recent_note(struct recent_table *table, const uint8_t *src, unsigned how, uint16_t port)
 {
 	unsigned at = table->wait_count;
 	if (__builtin_expect(at == RECENT_WAITS, 0)) {
@@ -247,10 +243,7 @@ recent_note(
 	wait->src = src;
 	wait->port = port;
 	wait->how = (uint8_t)how;
-	table->wait_count = at + counts;
+	table->wait_count = at + 1;
 }
-
-/* The sample at `src` turned out to be of a listed address; rare. */
-void recent_listed(struct recent_table *table, const uint8_t *src);
 
 #endif

@@ -269,19 +269,20 @@ counters_read(struct sflow_datagram *datagram, struct sflow_sample *sample, stru
 static inline bool
 next_usual(struct sflow_datagram *datagram, struct sflow_sample *ret_sample)
 {
-	struct quick quick = {datagram->next, datagram->end, datagram->left, 0};
+	struct quick quick = {datagram->next, datagram->end, 0};
 	struct quick_sample sample;
 	const uint8_t *at = datagram->next;
-	if (!quick_sample_next(&quick, &sample))
+	if (datagram->left == 0 || !quick_sample_next(&quick, &sample))
 		return false;
-	size_t word = sample.word;
+	size_t word = 4 * (size_t)sample.expanded;
 	const uint8_t *fixed = sample.fixed;
 	ret_sample->type = word != 0 ? SFLOW_EXPANDED_FLOW : SFLOW_FLOW;
 	ret_sample->tag = ret_sample->type;
 	ret_sample->offset = (uint32_t)(at - datagram->bytes);
 	ret_sample->sequence = sample.sequence;
-	ret_sample->source_type = (uint32_t)(sample.source >> 32);
-	ret_sample->source_index = (uint32_t)sample.source;
+	uint32_t source = cursor_load32(fixed + 4);
+	ret_sample->source_type = word != 0 ? source : source >> 24;
+	ret_sample->source_index = word != 0 ? cursor_load32(fixed + 8) : source & 0xffffff;
 	ret_sample->sampling_rate = quick_sampling_rate(&sample);
 	ret_sample->sample_pool = cursor_load32(fixed + 12 + word);
 	ret_sample->drops = sample.drops;
@@ -290,7 +291,7 @@ next_usual(struct sflow_datagram *datagram, struct sflow_sample *ret_sample)
 	else
 		ports_compact(ret_sample, cursor_load32(fixed + 20), cursor_load32(fixed + 24));
 	ret_sample->reason = 0;
-	ret_sample->header_protocol = quick_protocol(&sample);
+	ret_sample->header_protocol = quick_protocol(sample.header);
 	ret_sample->frame_length = cursor_load32(sample.header - 12);
 	ret_sample->stripped = cursor_load32(sample.header - 8);
 	ret_sample->header_length = sample.header_length;
@@ -301,7 +302,7 @@ next_usual(struct sflow_datagram *datagram, struct sflow_sample *ret_sample)
 	ret_sample->record_count = cursor_load32(ret_sample->records - 4);
 	ret_sample->records_end = quick.at;
 	datagram->next = quick.at;
-	datagram->left = quick.left;
+	datagram->left--;
 	datagram->counters->types[ret_sample->type]++;
 	if (QUICK_UNLIKELY(quick.skipped != 0))
 		datagram->counters->records_skipped += quick.skipped;

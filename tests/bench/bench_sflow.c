@@ -178,6 +178,7 @@ match(struct bench *bench)
 		(void)glance_datagram(bench->glance, &bench->view,
 		    bench->generate.bytes + i * GENERATE_LENGTH, GENERATE_LENGTH, &bench->from,
 		    bench->now);
+	glance_settle(bench->glance);
 }
 
 /* ---- measuring ---- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Fixed input for counting instructions a sample: run under callgrind with --toggle-collect=count_…
- * by tests/lab/40-decode-cost.sh. Prints how many samples each of the counted functions saw.
+ * by tests/lab/41-decode-cost.sh. Prints how many samples each of the counted functions saw.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,6 +57,7 @@ count_match(const struct generate *generate, struct glance *glance, const struct
 	for (size_t i = 0; i < generate->count; i++)
 		(void)glance_datagram(glance, view, generate->bytes + i * GENERATE_LENGTH,
 		    GENERATE_LENGTH, &from, now);
+	glance_settle(glance);
 }
 
 static struct sighting *
@@ -97,6 +98,7 @@ main(void)
 	for (size_t i = 0; i < generate.count; i++)
 		(void)glance_datagram(glance, &view, generate.bytes + i * GENERATE_LENGTH,
 		    GENERATE_LENGTH, &from, (struct instant){0});
+	glance_settle(glance);
 	generate_advance(&generate, 0, generate.count);
 	count_match(&generate, glance, &view);
 	const struct glance_counters *counters = glance_counters(glance);

@@ -205,6 +205,7 @@ two_ways_compare(struct two_ways *ways, const uint8_t *bytes, size_t length)
 	ways->quick_count = ways->full_count = 0;
 	memset(&ways->counters, 0, sizeof ways->counters);
 	(void)glance_datagram(ways->glance, &ways->view, bytes, length, &from, (struct instant){0});
+	glance_settle(ways->glance);
 	const char *wrong = full_datagram(ways, bytes, length);
 	if (wrong != NULL)
 		return wrong;

@@ -10,9 +10,11 @@
 
 #include <cmocka.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "controller/receive/glance.h"
+#include "tests/bench/generate.h"
 #include "tests/support/forge.h"
 #include "tests/support/tables.h"
 
@@ -73,8 +75,10 @@ end(void **state)
 static enum sflow_reject
 look(void)
 {
-	return glance_datagram(
-	    glance, &view, forge.bytes, forge.length, &from, (struct instant){42});
+	enum sflow_reject reject =
+	    glance_datagram(glance, &view, forge.bytes, forge.length, &from, (struct instant){42});
+	glance_settle(glance);
+	return reject;
 }
 
 static const struct glance_counters *
@@ -559,6 +563,235 @@ without_exporters(void **state)
 	assert_int_equal(sighted, 1);
 }
 
+/*
+ * Datagrams that are looked at together must give what each gives alone: two glances get the same
+ * ones, one of them is settled behind each.
+ */
+
+#define TOGETHER_MAX 24
+#define TOGETHER_BYTES (28 + 200 * 192)
+#define TOGETHER_SIGHTINGS (TOGETHER_MAX * 400)
+
+struct side {
+	struct glance *glance;
+	struct exporters *exporters;
+	struct recent *recent;
+	unsigned count;
+	struct sighting sightings[TOGETHER_SIGHTINGS];
+	unsigned row_count, conversations, unlisted, outbound, ports;
+	uint64_t samples;
+	struct exporters_row rows[64];
+};
+
+static struct sighting *
+side_reserve(void *user)
+{
+	struct side *side = user;
+	assert_true(side->count < TOGETHER_SIGHTINGS);
+	return &side->sightings[side->count];
+}
+
+static void
+side_commit(void *user)
+{
+	struct side *side = user;
+	side->count++;
+}
+
+static void
+side_open(struct side *side)
+{
+	struct glance_sink sink = {side_reserve, side_commit, side};
+	struct recent_conf conf = {.size = 200000, .threads = 1};
+	char error[RECENT_ERROR_MAX];
+	assert_int_equal(exporters_new(64, 1, &side->exporters), 0);
+	assert_int_equal(glance_new(side->exporters, &sink, &side->glance), 0);
+	assert_int_equal(recent_open(&conf, &side->recent, error), 0);
+	glance_remember(side->glance, recent_table(side->recent, 0));
+}
+
+static void
+side_close(struct side *side)
+{
+	glance_free(&side->glance);
+	exporters_free(&side->exporters);
+	recent_free(&side->recent);
+}
+
+static void
+side_row(void *user, const struct exporters_row *row)
+{
+	struct side *side = user;
+	assert_true(side->row_count < 64);
+	side->rows[side->row_count++] = *row;
+}
+
+static bool
+side_conversation(void *user, const struct recent_row *row)
+{
+	struct side *side = user;
+	side->conversations++;
+	side->unlisted += row->unlisted;
+	side->outbound += row->outbound;
+	side->ports += row->remote_port;
+	side->samples += row->samples;
+	return false;
+}
+
+static void
+assert_same_sighting(const struct sighting *a, const struct sighting *b)
+{
+	assert_int_equal(a->when.ns, b->when.ns);
+	assert_true(addr_equal(&a->exporter, &b->exporter) && addr_equal(&a->from, &b->from));
+	assert_true(addr_equal(&a->local, &b->local) && addr_equal(&a->remote, &b->remote));
+	assert_true(a->outbound == b->outbound && a->inner == b->inner && a->vni == b->vni);
+	assert_true(a->local_port == b->local_port && a->remote_port == b->remote_port);
+	assert_true(a->input == b->input && a->output == b->output && a->vlan == b->vlan);
+	assert_int_equal(a->sampling_rate, b->sampling_rate);
+	assert_int_equal(a->frame_length, b->frame_length);
+	assert_int_equal(a->feed_version, b->feed_version);
+	assert_int_equal(a->entry_count, b->entry_count);
+	assert_int_equal(a->entries[0].line, b->entries[0].line);
+	assert_int_equal(a->header_length, b->header_length);
+	assert_memory_equal(a->header, b->header, a->header_length);
+}
+
+static void
+assert_same_sides(struct side *a, struct side *b, struct instant now)
+{
+	struct side *sides[2] = {a, b};
+	for (unsigned i = 0; i < 2; i++) {
+		uint64_t cursor = 0;
+		exporters_each(sides[i]->exporters, side_row, sides[i]);
+		while (recent_walk(
+		    sides[i]->recent, &cursor, 100000, now, side_conversation, sides[i]))
+			;
+	}
+	assert_memory_equal(
+	    glance_counters(a->glance), glance_counters(b->glance), sizeof(struct glance_counters));
+	assert_int_equal(a->row_count, b->row_count);
+	for (unsigned i = 0; i < a->row_count; i++) {
+		const struct exporters_row *r = &a->rows[i], *s = &b->rows[i];
+		assert_true(addr_equal(&r->agent, &s->agent) && r->sub_agent == s->sub_agent);
+		assert_true(r->datagrams == s->datagrams && r->samples == s->samples);
+		assert_true(r->lost == s->lost && r->samples_lost == s->samples_lost);
+		assert_true(r->duplicates == s->duplicates && r->late == s->late);
+		assert_true(r->restarts == s->restarts && r->rejects == s->rejects);
+		assert_true(r->declared_drops == s->declared_drops);
+		assert_true(r->sightings == s->sightings && r->sequence == s->sequence);
+		assert_true(r->sampling_rate == s->sampling_rate && r->bytes == s->bytes);
+	}
+	assert_true(a->conversations > 0 && a->unlisted > 0 && a->unlisted < a->conversations);
+	assert_int_equal(a->conversations, b->conversations);
+	assert_int_equal(a->unlisted, b->unlisted);
+	assert_int_equal(a->outbound, b->outbound);
+	assert_int_equal(a->ports, b->ports);
+	assert_int_equal(a->samples, b->samples);
+}
+
+/* One as it is, one of up to 200 samples, or one of which some bytes are wrong. */
+static size_t
+together_one(const struct generate *generate, uint64_t *seed, uint8_t *bytes)
+{
+	const uint8_t *one =
+	    generate->bytes + generate_random(seed) % generate->count * GENERATE_LENGTH;
+	size_t length = GENERATE_LENGTH;
+	memcpy(bytes, one, length);
+	if (generate_random(seed) % 6 == 0) {
+		unsigned count = (unsigned)(generate_random(seed) % 200) + 1;
+		for (unsigned i = 0; i < count; i++)
+			memcpy(bytes + 28 + (size_t)i * 192,
+			    generate->bytes +
+				generate_random(seed) % generate->count * GENERATE_LENGTH + 28,
+			    192);
+		length = 28 + (size_t)count * 192;
+		bytes[27] = (uint8_t)count;
+	}
+	if (generate_random(seed) % 3 == 0) {
+		for (unsigned i = 0; i < 4; i++)
+			bytes[4 + generate_random(seed) % (length - 4)] =
+			    (uint8_t)generate_random(seed);
+	}
+	return length;
+}
+
+/* More samples than are looked at together, all of one source. */
+static void
+sequences_of_large_datagrams(void **state)
+{
+	(void)state;
+	static struct side side;
+	for (uint32_t d = 0; d < 3; d++) {
+		packet.length = 0;
+		forge_ethernet(&packet, 0x0800);
+		tcp("10.1.0.2", "192.0.2.1");
+		forge_datagram(&forge, "192.0.2.250", d + 1, 1000 * d, 150);
+		for (uint32_t i = 0; i < 150; i++)
+			forge_sample(&forge, 150 * d + i, &packet);
+		assert_int_equal(look(), SFLOW_OK);
+	}
+	exporters_each(exporters, side_row, &side);
+	assert_int_equal(side.row_count, 1);
+	assert_int_equal(side.rows[0].samples, 450);
+	assert_int_equal(side.rows[0].samples_lost, 0);
+	assert_int_equal(side.rows[0].datagrams, 3);
+	assert_int_equal(counters()->pairs, 450);
+}
+
+static void
+together_as_alone(void **state)
+{
+	(void)state;
+	static struct side alone, together;
+	static uint8_t bytes[TOGETHER_MAX][TOGETHER_BYTES];
+	struct generate_conf conf = generate_usual();
+	struct table_entry *entries = generate_entries(300, 100, 3);
+	struct instant now = {42};
+	uint64_t seed = 5;
+	conf.datagrams = 400;
+	conf.exporters = 12;
+	conf.entries = entries;
+	conf.entry_count = 400;
+	conf.hits_per_million = 200000;
+	struct generate generate = generate_new(&conf);
+	/* Another one now and then, of half the entries. */
+	struct slot_view views[2] = {{.version = 1}, {.version = 2}};
+	for (unsigned i = 0; i < 2; i++) {
+		views[i].locals = tables_of((const char *const[]){
+		    "10.1.0.0/18", i == 0 ? "10.2.0.0/16" : "11.0.0.0/9", "fd00::/32", NULL});
+		assert_int_equal(
+		    table_new(entries, conf.entry_count / (i + 1), &views[i].table), 0);
+	}
+	side_open(&alone);
+	side_open(&together);
+	for (unsigned round = 0; round < 300; round++) {
+		unsigned count = (unsigned)(generate_random(&seed) % TOGETHER_MAX) + 1;
+		alone.count = together.count = 0;
+		now = clk_add(now, (int64_t)(generate_random(&seed) % (10 * CLK_S)));
+		for (unsigned i = 0; i < count; i++) {
+			size_t length = together_one(&generate, &seed, bytes[i]);
+			const struct slot_view *one = &views[generate_random(&seed) % 8 == 0];
+			assert_int_equal(
+			    glance_datagram(alone.glance, one, bytes[i], length, &from, now),
+			    glance_datagram(together.glance, one, bytes[i], length, &from, now));
+			glance_settle(alone.glance);
+		}
+		glance_settle(together.glance);
+		assert_int_equal(alone.count, together.count);
+		for (unsigned i = 0; i < alone.count; i++)
+			assert_same_sighting(&alone.sightings[i], &together.sightings[i]);
+	}
+	assert_same_sides(&alone, &together, now);
+	side_close(&alone);
+	side_close(&together);
+	for (unsigned i = 0; i < 2; i++) {
+		table_free(&views[i].table);
+		table_free(&views[i].locals);
+	}
+	generate_free(&generate);
+	free(entries);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int
@@ -580,6 +813,8 @@ main(void)
 	    TEST(stacks_without_end),
 	    TEST(a_million_exporters),
 	    TEST(without_exporters),
+	    TEST(sequences_of_large_datagrams),
+	    TEST(together_as_alone),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

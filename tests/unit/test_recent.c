@@ -66,12 +66,9 @@ sample(struct recent_table *table, uint8_t family, const uint8_t *local, const u
 	memcpy(addresses + (out ? 0 : size), local, size);
 	memcpy(addresses + (out ? size : 0), remote, size);
 	recent_note(table, addresses,
-	    RECENT_IS_UNLISTED | (out ? RECENT_IS_OUTBOUND : RECENT_IS_INBOUND) |
-		(family == 4 ? 0 : RECENT_IS_V6),
-	    (uint16_t)port, 1);
-	recent_note(table, addresses, RECENT_IS_INBOUND, 1, 0); /* makes nothing of it */
-	if ((flags & RECENT_UNLISTED) == 0)
-		recent_listed(table, addresses);
+	    ((flags & RECENT_UNLISTED) != 0 ? RECENT_IS_UNLISTED : 0) |
+		(out ? RECENT_IS_OUTBOUND : RECENT_IS_INBOUND) | (family == 4 ? 0 : RECENT_IS_V6),
+	    (uint16_t)port);
 	recent_settle(table);
 }
 
