@@ -289,13 +289,11 @@ captures_renew(
 static void
 log_state(const struct known *k, const struct holding *holding)
 {
-	static const char *const names[] = {"", "installing", "in kernel", "in hardware",
-	    "mirroring", "removing", "stuck in hardware", "failed", "ended"};
 	char text[48] = "";
 
 	if (holding->code)
 		snprintf(text, sizeof text, " (%s)", result_name(holding->code));
-	log_info("capture %" PRIu64 ": %s%s%s%s", k->capture, names[holding->hold], text,
+	log_info("capture %" PRIu64 ": %s%s%s%s", k->capture, order_hold_name(holding->hold), text,
 	    holding->text[0] ? ": " : "", holding->text);
 }
 

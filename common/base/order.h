@@ -44,6 +44,9 @@ enum hold {
 	HOLD_ENDED = 8,  /* gone, with an end reason as code */
 };
 
+/* "in kernel"; "" for what is none. */
+const char *order_hold_name(enum hold hold);
+
 #define ORDER_TEXT_MAX 120
 
 struct holding {

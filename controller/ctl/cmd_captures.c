@@ -48,28 +48,11 @@ list_make_filter(const void *row, char text[OUT_TEXT_MAX], enum text_table_colou
 	filter_format(&((const struct ctl_capture *)row)->filter, text);
 }
 
+/* A switch that has not answered yet was asked. */
 static const char *
-hold_name(enum hold hold)
+hold_says(enum hold hold)
 {
-	switch (hold) {
-	case HOLD_INSTALLING:
-		return "installing";
-	case HOLD_IN_KERNEL:
-		return "in kernel";
-	case HOLD_IN_HARDWARE:
-		return "in hardware";
-	case HOLD_MIRRORING:
-		return "mirroring";
-	case HOLD_REMOVING:
-		return "removing";
-	case HOLD_STUCK:
-		return "stuck in hardware";
-	case HOLD_FAILED:
-		return "failed";
-	case HOLD_ENDED:
-		return "ended";
-	}
-	return "asked";
+	return hold == 0 ? "asked" : order_hold_name(hold);
 }
 
 void
@@ -103,7 +86,7 @@ json_holders(const void *row)
 
 		json_array_append_new(
 		    array, json_pack("{s:s,s:s,s:i,s:o,s:s,s:I,s:I,s:I,s:I}", "name", h->name,
-			       "state", hold_name(h->hold), "rules", (int)h->rules, "code",
+			       "state", hold_says(h->hold), "rules", (int)h->rules, "code",
 			       json_code(h->code), "text", h->text, "packets",
 			       (json_int_t)h->packets, "bytes", (json_int_t)h->bytes, "copied",
 			       (json_int_t)h->copied, "dropped", (json_int_t)h->dropped));
@@ -262,7 +245,7 @@ make_hold(const void *row, char text[OUT_TEXT_MAX], enum text_table_colour *ret_
 		*ret_colour = TEXT_TABLE_BAD;
 	if (holder->hold == HOLD_MIRRORING)
 		*ret_colour = TEXT_TABLE_GOOD;
-	snprintf(text, OUT_TEXT_MAX, "%s", hold_name(holder->hold));
+	snprintf(text, OUT_TEXT_MAX, "%s", hold_says(holder->hold));
 }
 
 #define H(title, kind, name)                                                                       \

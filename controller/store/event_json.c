@@ -293,30 +293,6 @@ put_wide(json_t *object, const struct decide_event *event)
 	(void)json_object_set_new(object, "evicts", evicts);
 }
 
-static const char *
-hold_name(enum hold hold)
-{
-	switch (hold) {
-	case HOLD_INSTALLING:
-		return "installing";
-	case HOLD_IN_KERNEL:
-		return "in kernel";
-	case HOLD_IN_HARDWARE:
-		return "in hardware";
-	case HOLD_MIRRORING:
-		return "mirroring";
-	case HOLD_REMOVING:
-		return "removing";
-	case HOLD_STUCK:
-		return "stuck in hardware";
-	case HOLD_FAILED:
-		return "failed";
-	case HOLD_ENDED:
-		return "ended";
-	}
-	return "";
-}
-
 static void
 put_capture(json_t *object, const struct decide_event *event)
 {
@@ -389,7 +365,7 @@ put_holders(
 			continue;
 		holder = json_object();
 		put_text(holder, "switch", switch_name(context, h->id));
-		put_text(holder, "state", hold_name(h->said.hold));
+		put_text(holder, "state", order_hold_name(h->said.hold));
 		put_number(holder, "rules", h->said.rules);
 		put_number(holder, "packets", h->said.packets);
 		put_number(holder, "bytes", h->said.bytes);

@@ -352,7 +352,12 @@ write_conf(const struct sim *sim, uint16_t tcp_port)
 	snprintf(path, sizeof path, "%s/list", sim->dir);
 	if ((f = fopen(path, "w")) == NULL)
 		return false;
-	fputs("198.18.0.0/15\n45.0.0.0/8\n", f);
+	fputs(sim->conf.flood == NULL ? "198.18.0.0/15\n45.0.0.0/8\n" : "198.18.0.0/15\n", f);
+	fclose(f);
+	snprintf(path, sizeof path, "%s/flood", sim->dir);
+	if ((f = fopen(path, "w")) == NULL)
+		return false;
+	fputs("45.0.0.0/8\n", f);
 	fclose(f);
 	snprintf(path, sizeof path, "%s/controller.conf", sim->dir);
 	if ((f = fopen(path, "w")) == NULL)
@@ -361,9 +366,16 @@ write_conf(const struct sim *sim, uint16_t tcp_port)
 	    "listen = {127.0.0.1:%u}\nthreads = 1\nlocals = {10.0.0.0/8}\ncontrol = "
 	    "127.0.0.1:%u\nkey = %s/controller.key\nsocket = %s/sock\nstate = %s\ncaptures = "
 	    "%u\nstarts = 4096\nfeed \"list\" { url = \"file://%s/list\" }\nanalyser \"a\" { "
-	    "address = 192.0.2.50 hard = 1000G }\npolicy \"all\" { duration = 30d %s }\n",
+	    "address = 192.0.2.50 hard = 1000G }\npolicy \"all\" { feeds = {\"list\"} duration = "
+	    "30d %s "
+	    "}\n",
 	    sim->udp_port, tcp_port, sim->dir, sim->dir, sim->dir, sim->conf.captures, sim->dir,
 	    sim->conf.policy);
+	if (sim->conf.flood != NULL)
+		fprintf(f,
+		    "feed \"flood\" { url = \"file://%s/flood\" }\n"
+		    "policy \"flood\" { feeds = {\"flood\"} %s }\n",
+		    sim->dir, sim->conf.flood);
 	for (unsigned i = 0; i < sim->conf.leaves + sim->conf.spines; i++) {
 		struct addr a = v4(exporter(i));
 

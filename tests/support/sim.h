@@ -25,6 +25,8 @@ struct sim_conf {
 	unsigned processes;
 	unsigned captures;  /* the controller's limit */
 	const char *policy; /* more settings of the policy */
+	const char
+	    *flood; /* settings of a policy for floods alone; NULL: they fall under the same */
 };
 
 /* What all processes see. */
@@ -64,8 +66,7 @@ bool sim_kill(struct sim *sim, int seconds);
 
 /* Conversation `conv` (of conv % hosts in all) as the switch sees it, in a datagram of its own. */
 void sim_sample(struct sim *sim, unsigned conv, unsigned seen, bool outbound);
-/* The same of conversations that are listed and meant for no capture: `count` in few datagrams,
- * distinct from `first` on. */
+/* A sample each of `count` distinct conversations with hosts of a listed /8, in few datagrams. */
 void sim_flood(struct sim *sim, unsigned first, unsigned count);
 
 /* The leaf that a conversation's local host is at (the first of a pair). */

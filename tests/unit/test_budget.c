@@ -254,6 +254,30 @@ the_hard_limit_refuses_or_makes_room(void **unused)
 	decider_done(rig);
 }
 
+/* One alone would not do. */
+static void
+room_is_made_by_as_many_as_it_takes(void **unused)
+{
+	struct decider *rig = decider_make(narrow);
+	struct sighting s;
+	struct verdict v;
+
+	(void)unused;
+	assert_int_equal(low(rig, 1).code, RESULT_OK);
+	s = decider_sighting(rig, "10.1.2.2", REMOTE, 2);
+	s.sampling_rate = 500;
+	s.entries[0].feed = 1;
+	assert_int_equal(decider_decide(rig, &s).code, RESULT_OK);
+	s = decider_sighting(rig, "10.1.2.3", REMOTE, 2);
+	s.sampling_rate = 2400;
+	v = decider_decide(rig, &s);
+	assert_int_equal(v.code, RESULT_OK);
+	assert_int_equal(v.evict_count, 2);
+	assert_int_equal(decide_find(rig->d, 1)->code, RESULT_END_BUDGET);
+	assert_int_equal(decide_find(rig->d, 2)->code, RESULT_END_BUDGET);
+	decider_done(rig);
+}
+
 static void
 too_large_for_capture(void **unused)
 {
@@ -399,11 +423,14 @@ a_switch_that_lies_ends_its_own_capture_first(void **unused)
 	assert_non_null(strstr(decide_find(rig->d, 2)->text, "over its own limit"));
 	assert_true(decide_find(rig->d, 2)->est_bps <= 18000000);
 	/* And one whose counters run backwards costs nothing. */
-	rig->bytes[2] = 5;
-	rig->now = clk_add(rig->now, 2 * CLK_S);
-	decider_obey(rig, HOLD_MIRRORING);
-	decide_tick(rig->d, rig->now);
-	assert_true(life_is_live(decide_find(rig->d, 1)->state));
+	for (unsigned i = 1; i <= 3; i++) {
+		rig->bytes[2] = 50000 / i;
+		rig->now = clk_add(rig->now, 13 * CLK_S);
+		decider_obey(rig, HOLD_MIRRORING);
+		decide_tick(rig->d, rig->now);
+		assert_true(life_is_live(decide_find(rig->d, 1)->state));
+		assert_true(decide_find(rig->d, 1)->est_bps <= 1200000);
+	}
 	decider_done(rig);
 }
 
@@ -417,6 +444,7 @@ main(void)
 	    cmocka_unit_test(destinations_a_switch),
 	    cmocka_unit_test(over_the_soft_limit_nothing_of_low_priority),
 	    cmocka_unit_test(the_hard_limit_refuses_or_makes_room),
+	    cmocka_unit_test(room_is_made_by_as_many_as_it_takes),
 	    cmocka_unit_test(too_large_for_capture),
 	    cmocka_unit_test(copies_are_counted),
 	    cmocka_unit_test(corrected_from_counters_and_ended_until_it_fits),

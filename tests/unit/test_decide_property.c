@@ -73,7 +73,7 @@ struct world {
 	bool connected[DECIDER_SWITCHES];
 	struct instant stepped; /* until then a minute may look longer than it was */
 	uint64_t digest;        /* of all events and verdicts */
-	unsigned opened, refused;
+	unsigned opened, refused, widened, spread;
 };
 
 static void
@@ -95,6 +95,18 @@ digest_verdict(struct world *w, const struct verdict *v)
 	digest(w, v->evicts, v->evict_count * sizeof v->evicts[0]);
 	for (unsigned i = 0; i < v->step_count; i++)
 		digest(w, v->steps[i].text, strlen(v->steps[i].text));
+}
+
+/* What is said to be captured is: the capture's filter holds it, or the capture is on its way out.
+ */
+static void
+check_already(const struct world *w, const struct verdict *v, const struct sighting *s)
+{
+	const struct decide_capture *c = decide_find(w->rig.d, v->capture);
+	struct filter pair = filter_hosts(&s->local, &s->remote);
+
+	assert_non_null(c);
+	assert_true(!life_is_live(c->state) || filter_covers(&c->filter, &pair));
 }
 
 static void
@@ -120,9 +132,43 @@ do_sighting(struct world *w)
 	if (roll(c, 20) == 0)
 		s.exporter = decider_addr("203.0.113.9");
 	v = decider_decide(&w->rig, &s);
+	if (v.code == RESULT_ALREADY)
+		check_already(w, &v, &s);
 	digest_verdict(w, &v);
 	w->opened += v.code == RESULT_OK;
 	w->refused += v.code >= RESULT_LIMIT_RULES && v.code <= RESULT_TOO_LARGE_FOR_CAPTURE;
+}
+
+/* One remote and neighbours of each other, more and more of them: a wide capture comes of it, and
+ * one from outside of that. */
+static void
+do_scan(struct world *w)
+{
+	struct chance *c = &w->chance;
+	unsigned leaf = roll(c, 7), step = 1 + roll(c, 4);
+	char local[32], remote[32];
+
+	snprintf(remote, sizeof remote, "198.51.102.%u", 1 + roll(c, 100));
+	for (unsigned i = 0; i < 13; i++) {
+		struct sighting s;
+		struct verdict v;
+
+		snprintf(local, sizeof local, "10.1.%u.%u", leaf + (i == 11), 1 + i % 12 * step);
+		if (i == 12) {
+			/* The first of them is seen again, and is somewhere else by now. */
+			struct decide_host host = {.addr = decider_addr(local)};
+
+			decide_hosts(w->rig.d, leaf + 1, &host, 1, false, w->rig.now);
+		}
+		s = decider_sighting(&w->rig, local, remote, leaf);
+		s.sampling_rate = 1;
+		v = decider_decide(&w->rig, &s);
+		if (v.code == RESULT_ALREADY)
+			check_already(w, &v, &s);
+		digest_verdict(w, &v);
+		w->widened += v.code == RESULT_OK && v.wide != VERDICT_PAIR;
+		w->spread += v.code == RESULT_ALREADY && v.holder_count > 0;
+	}
 }
 
 /* A report: true ones, lies, captures that nobody asked for. */
@@ -296,6 +342,10 @@ step(struct world *w)
 		w->rig.now = clk_add(w->rig.now, (int64_t)roll(c, 2000) * CLK_MS);
 		decide_tick(w->rig.d, w->rig.now);
 		break;
+	case 12:
+		if (roll(c, 4) == 0)
+			do_scan(w);
+		break;
 	case 11:
 		/* A clock that goes back: it never should, and nothing must break. */
 		if (roll(c, 40) != 0)
@@ -405,8 +455,12 @@ check_bandwidth(struct world *w)
 	assert_true(bps[1] <= HARD);
 }
 
+struct sum {
+	unsigned opened, widened, spread;
+};
+
 static uint64_t
-run(uint64_t seed, bool check, unsigned *ret_opened)
+run(uint64_t seed, bool check, struct sum *sum)
 {
 	struct world *w = calloc(1, sizeof *w);
 	uint64_t result;
@@ -450,7 +504,9 @@ run(uint64_t seed, bool check, unsigned *ret_opened)
 		assert_int_equal(decide_switch_captures(w->rig.d, k), 0);
 	}
 	digest(w, w->rig.events, sizeof w->rig.events);
-	*ret_opened += w->opened;
+	sum->opened += w->opened;
+	sum->widened += w->widened;
+	sum->spread += w->spread;
 	result = w->digest;
 	decider_free(&w->rig);
 	free(w);
@@ -460,23 +516,24 @@ run(uint64_t seed, bool check, unsigned *ret_opened)
 static void
 no_sequence_exceeds_a_limit_or_leaks(void **state)
 {
-	unsigned opened = 0;
+	struct sum sum = {.opened = 0};
 
 	(void)state;
 	for (uint64_t seed = 1; seed <= SEEDS; seed++)
-		run(seed, true, &opened);
+		run(seed, true, &sum);
 	/* A property of nothing would hold as well. */
-	assert_true(opened > SEEDS * 20);
+	printf("# %u opened, %u wide, %u spread\n", sum.opened, sum.widened, sum.spread);
+	assert_true(sum.opened > SEEDS * 20 && sum.widened > SEEDS && sum.spread > SEEDS / 2);
 }
 
 static void
 the_same_sequence_gives_the_same(void **state)
 {
-	unsigned opened = 0;
+	struct sum sum = {.opened = 0};
 
 	(void)state;
 	for (uint64_t seed = 1; seed <= 4; seed++)
-		assert_true(run(seed, false, &opened) == run(seed, false, &opened));
+		assert_true(run(seed, false, &sum) == run(seed, false, &sum));
 }
 
 int

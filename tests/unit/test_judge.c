@@ -464,9 +464,14 @@ static void
 frozen_is_said(void **unused)
 {
 	struct decider *rig = decider_make(NULL);
+	struct decide_start start = {.analyser = "", .who = "root", .why = "", .everywhere = true};
+	struct verdict v;
+	uint64_t id;
 
 	(void)unused;
+	start.filter = (struct filter){.a = decider_prefix(LOCAL), .b = decider_prefix(REMOTE)};
 	decide_freeze(rig->d, true, "root", "maintenance", rig->now);
+	assert_int_equal(decide_start(rig->d, &start, false, rig->now, &v, &id), RESULT_FROZEN);
 	assert_int_equal(decider_see(rig, LOCAL, REMOTE, 2).code, RESULT_FROZEN);
 	assert_int_equal(decider_event(rig, "refused")->code, RESULT_FROZEN);
 	decide_freeze(rig->d, false, "root", "", rig->now);
