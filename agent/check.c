@@ -77,6 +77,12 @@ check_system(struct check *c)
 	system_asic("/", asic, sizeof asic);
 	say(c, OK, "system", "%s%s%s, finderscope-agent " FINDERSCOPE_VERSION, name,
 	    asic[0] ? ", ASIC " : "", asic);
+	unsigned set = c->conf->rules.max_destinations, can = system_destinations("/");
+	if (can)
+		say(c, set > can ? WRONG : OK, "ASIC", "%s: %u ERSPAN destinations%s", asic, can,
+		    set > can ? ", fewer than max_destinations" : "");
+	if (set > can && can)
+		mend(c, "setting max_destinations: 0 takes what the ASIC has");
 }
 
 static void

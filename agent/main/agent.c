@@ -508,6 +508,9 @@ split_up(struct agent *a)
 	struct roles_user user;
 	int r = roles_find_user(a->conf->user, &user);
 
+	if (msg.config.max_destinations == 0)
+		msg.config.max_destinations = system_destinations("/");
+
 	if (r < 0)
 		return r;
 	r = roles_start(&user, &a->roles);

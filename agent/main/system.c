@@ -72,12 +72,18 @@ system_name(const char *root, char *name, size_t size)
 static const struct asic {
 	unsigned vendor, device, mask;
 	const char *name;
-} asics[] = {{0x15b3, 0xcb84, 0xffff, "Spectrum"}, {0x15b3, 0xcf6c, 0xffff, "Spectrum-2"},
-    {0x15b3, 0xcf70, 0xffff, "Spectrum-3"}, {0x15b3, 0xcf80, 0xffff, "Spectrum-4"},
-    {0x14e4, 0xb840, 0xfff0, "Broadcom Trident"}, {0x14e4, 0xb850, 0xfff0, "Broadcom Trident2"},
-    {0x14e4, 0xb860, 0xfff0, "Broadcom Trident2+"}, {0x14e4, 0xb870, 0xfff0, "Broadcom Trident3"},
-    {0x14e4, 0xb960, 0xfff0, "Broadcom Tomahawk"}, {0x14e4, 0xb970, 0xfff0, "Broadcom Tomahawk2"},
-    {0x14e4, 0xb980, 0xfff0, "Broadcom Tomahawk3"}};
+	/* Pairs of ERSPAN source and destination: while ACLs are updated atomically, and not. */
+	unsigned destinations, destinations_non_atomic;
+} asics[] = {{0x15b3, 0xcb84, 0xffff, "Spectrum", 1, 3},
+    {0x15b3, 0xcf6c, 0xffff, "Spectrum-2", 4, 4}, {0x15b3, 0xcf70, 0xffff, "Spectrum-3", 4, 4},
+    {0x15b3, 0xcf80, 0xffff, "Spectrum-4", 4, 4},
+    {0x14e4, 0xb840, 0xfff0, "Broadcom Trident", 2, 2},
+    {0x14e4, 0xb850, 0xfff0, "Broadcom Trident2", 2, 2},
+    {0x14e4, 0xb860, 0xfff0, "Broadcom Trident2+", 2, 2},
+    {0x14e4, 0xb870, 0xfff0, "Broadcom Trident3", 2, 2},
+    {0x14e4, 0xb960, 0xfff0, "Broadcom Tomahawk", 2, 2},
+    {0x14e4, 0xb970, 0xfff0, "Broadcom Tomahawk2", 2, 2},
+    {0x14e4, 0xb980, 0xfff0, "Broadcom Tomahawk3", 2, 2}};
 
 static unsigned
 read_id(const char *device, const char *name)
@@ -112,4 +118,38 @@ system_asic(const char *root, char *asic, size_t size)
 				snprintf(asic, size, "%s", asics[i].name);
 	}
 	closedir(dir);
+}
+
+/* switchd.conf(5) of Cumulus: "acl.non_atomic_update_mode = TRUE". */
+static bool
+is_non_atomic(const char *root)
+{
+	static const char key[] = "acl.non_atomic_update_mode";
+	char path[PATH_ROOM], text[16384];
+
+	snprintf(path, sizeof path, "%s/etc/cumulus/switchd.conf", root);
+	read_text(path, text, sizeof text);
+	for (const char *line = text; line && *line; line = strchr(line, '\n')) {
+		line += strspn(line, "\n \t");
+		if (strncmp(line, key, sizeof key - 1) != 0)
+			continue;
+		const char *value = line + sizeof key - 1;
+		value += strspn(value, " \t");
+		if (*value++ == '=')
+			return strncasecmp(value + strspn(value, " \t"), "TRUE", 4) == 0;
+	}
+	return false;
+}
+
+unsigned
+system_destinations(const char *root)
+{
+	char asic[48];
+
+	system_asic(root, asic, sizeof asic);
+	for (size_t i = 0; i < sizeof asics / sizeof asics[0]; i++)
+		if (strcmp(asic, asics[i].name) == 0)
+			return is_non_atomic(root) ? asics[i].destinations_non_atomic
+						   : asics[i].destinations;
+	return 0;
 }

@@ -15,4 +15,11 @@ void system_name(const char *root, char *name, size_t size);
 /* The switching ASIC where it can be known from the PCI bus; "" else. */
 void system_asic(const char *root, char *asic, size_t size);
 
+/*
+ * How many pairs of ERSPAN source and destination that ASIC takes, by its vendor's documentation
+ * and by how switchd.conf has ACLs updated; the lower number where that is not all that decides. 0:
+ * another ASIC, or none.
+ */
+unsigned system_destinations(const char *root);
+
 #endif

@@ -348,6 +348,56 @@ test_started_twice(void **state)
 	assert_int_equal(rig.status.fights, 0);
 }
 
+/*
+ * Rules of others that keep something of their own in the kernel's memory, change while they stand,
+ * look like ours or stand in chains of their own: what this kernel has of them is as it was after
+ * tables were replaced dozens of times, and none was taken for changed.
+ */
+static void
+test_odd_rules_of_others(void **state)
+{
+	static const char *const rules[] = {"-N ODD", "-N a-very-long-chain-name-28-c", "-N EMPTY",
+	    "-A FORWARD -j ODD", "-A FORWARD -g ODD", "-P FORWARD DROP",
+	    "-A ODD -m limit --limit 5/min -j ACCEPT",
+	    "-A ODD -m hashlimit --hashlimit-above 10/sec --hashlimit-name odd --hashlimit-mode "
+	    "srcip -j DROP",
+	    "-A ODD -m quota --quota 100000 -j ACCEPT",
+	    "-A ODD -m recent --name odd --update --seconds 60 -j DROP",
+	    "-A ODD -m statistic --mode nth --every 3 --packet 0 -j ACCEPT",
+	    "-A ODD -m connlimit --connlimit-above 10 -j REJECT",
+	    "-A ODD -m conntrack --ctstate ESTABLISHED -j ACCEPT",
+	    "-A ODD -m string --string abc --algo bm -j LOG --log-prefix abc",
+	    "-A ODD -m u32 --u32 '0>>22&0x3C@0>>24=0:5' -j ACCEPT",
+	    "-A ODD -m bpf --bytecode '1,6 0 0 1' -j ACCEPT",
+	    "-A ODD -m rateest --rateest odd --rateest-gt --rateest-bps 10kbit -j ACCEPT",
+	    "-A ODD -j NFLOG --nflog-group 5 --nflog-prefix finderscope:17:0",
+	    "-A FORWARD -m comment --comment finderscope:0:0 -j ODD",
+	    "-A FORWARD -m comment --comment finderscope:017:0 -j ODD",
+	    "-A FORWARD -m comment --comment 'finderscope:17:0 ' -j ODD", "-A ODD -j RETURN"};
+	struct order order = rig_order(17, "10.1.0.2", "198.51.100.9");
+	unsigned n = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+		n += rig_shell("iptables-legacy -w 5 %s 2>/dev/null", rules[i]) == 0;
+	print_message("# %u of %zu kinds\n", n, sizeof rules / sizeof *rules);
+	assert_int_equal(rig_shell("cd '%s' && iptables-legacy -w 5 -S >odd", rig.dir), 0);
+	for (unsigned i = 0; i < 20; i++) {
+		order.capture++;
+		rig_put(&rig, &order, 60000);
+		assert_true(rig_wait(&rig, order.capture, HOLD_IN_KERNEL, RIG_PATIENCE_MS, NULL));
+		rig_send(
+		    &rig, (struct wire_msg){.type = WIRE_DROP, .drop = {.capture = order.capture}});
+		assert_true(rig_wait(&rig, order.capture, HOLD_ENDED, RIG_PATIENCE_MS, NULL));
+	}
+	assert_int_equal(rig_shell("cd '%s' && iptables-legacy -w 5 -S | diff odd -", rig.dir), 0);
+	rig_listen(&rig, 200);
+	assert_false(rig.status.stopped);
+	assert_int_equal(rig.status.foreign_lost, 0);
+	rig_shell("iptables-legacy -w 5 -P FORWARD ACCEPT; iptables-legacy -w 5 -F; "
+		  "iptables-legacy -w 5 -X");
+}
+
 /* However many addresses there are, none of them is captured. */
 static void
 test_many_addresses(void **state)
@@ -553,8 +603,8 @@ main(void)
 	    TEST(test_ipv6), TEST(test_lease_and_renewal), TEST(test_own_end), TEST(test_main_dies),
 	    TEST(test_mirror_dies), TEST(test_rules_dies), TEST(test_stop), TEST(test_sigterm),
 	    TEST(test_put_back), TEST(test_release), TEST(test_refusals), TEST(test_lock_held),
-	    TEST(test_started_twice), TEST(test_many_addresses), TEST(test_lock_of_another_file),
-	    TEST(test_rewritten), TEST(test_sleeps),
+	    TEST(test_started_twice), TEST(test_many_addresses), TEST(test_odd_rules_of_others),
+	    TEST(test_lock_of_another_file), TEST(test_rewritten), TEST(test_sleeps),
 	    cmocka_unit_test_setup_teardown(
 		test_without_comments, setup_untagged, teardown_untagged),
 	    TEST(test_analysers_of_others), TEST(test_many_in_one_commit), TEST(test_privileges)};

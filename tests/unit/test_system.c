@@ -89,6 +89,39 @@ test_asic(void **state)
 }
 
 static void
+asic_is(const char *vendor, const char *device)
+{
+	put("/sys/bus/pci/devices/0000:01:00.0/vendor", vendor);
+	put("/sys/bus/pci/devices/0000:01:00.0/device", device);
+}
+
+static void
+test_destinations(void **state)
+{
+	static const struct {
+		const char *vendor, *device;
+		unsigned atomic, non_atomic;
+	} cases[] = {{"0x14e4\n", "0xb854\n", 2, 2}, {"0x15b3\n", "0xcb84\n", 1, 3},
+	    {"0x15b3\n", "0xcf6c\n", 4, 4}, {"0x15b3\n", "0xcf80\n", 4, 4},
+	    {"0x8086\n", "0x1533\n", 0, 0}};
+
+	(void)state;
+	assert_int_equal(system_destinations(root), 0);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		asic_is(cases[i].vendor, cases[i].device);
+		put("/etc/cumulus/switchd.conf", "");
+		assert_int_equal(system_destinations(root), cases[i].atomic);
+		put("/etc/cumulus/switchd.conf",
+		    "# one\n#acl.non_atomic_update_mode = TRUE\nacl.non_atomic_update_mode = "
+		    "FALSE\nacl.non_atomic_update_mode_x = TRUE\n");
+		assert_int_equal(system_destinations(root), cases[i].atomic);
+		put("/etc/cumulus/switchd.conf",
+		    "arp.next_hops = TRUE\n\n  acl.non_atomic_update_mode=true\nx = 1\n");
+		assert_int_equal(system_destinations(root), cases[i].non_atomic);
+	}
+}
+
+static void
 test_boot_id(void **state)
 {
 	char boot[40];
@@ -102,7 +135,8 @@ int
 main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-	const struct CMUnitTest tests[] = {TEST(test_name), TEST(test_asic), TEST(test_boot_id)};
+	const struct CMUnitTest tests[] = {
+	    TEST(test_name), TEST(test_asic), TEST(test_destinations), TEST(test_boot_id)};
 
 	return cmocka_run_group_tests_name("system", tests, NULL, NULL);
 }
