@@ -173,7 +173,6 @@ install: all
 	install -D -m 644 -t $(DESTDIR)$(prefix)/lib/tmpfiles.d packaging/tmpfiles/*.conf
 	install -D -m 644 -t $(DESTDIR)$(prefix)/lib/sysctl.d packaging/sysctl/*.conf
 	install -D -m 644 -t $(DESTDIR)$(sysconfdir)/logrotate.d packaging/logrotate/*
-	install -D -m 644 -t $(DESTDIR)$(prefix)/lib/sysctl.d packaging/sysctl/*.conf
 	install -D -m 644 -t $(DESTDIR)$(prefix)/share/bash-completion/completions packaging/completion/finderscopectl
 	install -D -m 644 -t $(DESTDIR)$(prefix)/share/zsh/vendor-completions packaging/completion/_finderscopectl
 	@# A configuration that is there is somebody's work.

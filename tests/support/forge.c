@@ -107,6 +107,16 @@ forge_close(struct forge *forge, size_t mark)
 }
 
 void
+forge_word_list(struct forge *forge, uint32_t tag, const uint32_t *words, size_t count)
+{
+	size_t mark = forge_open(forge, tag);
+
+	for (size_t i = 0; i < count; i++)
+		forge_32(forge, words[i]);
+	forge_close(forge, mark);
+}
+
+void
 forge_flow(struct forge *forge, uint32_t sequence, uint32_t records)
 {
 	forge_32(forge, sequence);

@@ -37,6 +37,12 @@ void forge_datagram(
 size_t forge_open(struct forge *forge, uint32_t tag);
 void forge_close(struct forge *forge, size_t mark);
 
+/* A whole sample or record of 32-bit words: forge_words(forge, tag, word, …). */
+#define forge_words(forge, tag, ...)                                                               \
+	forge_word_list(forge, tag, (const uint32_t[]){__VA_ARGS__},                               \
+	    sizeof(const uint32_t[]){__VA_ARGS__} / sizeof(uint32_t))
+void forge_word_list(struct forge *forge, uint32_t tag, const uint32_t *words, size_t count);
+
 /* The fixed fields of samples, the number of records last. Source 0:7, rate 1000, input 3,
  * output 4. */
 void forge_flow(struct forge *forge, uint32_t sequence, uint32_t records);

@@ -265,9 +265,7 @@ extended_records_help_the_sighting(void **state)
 	forge_32(&forge, 100);
 	forge_zero(&forge, 12);
 	forge_close(&forge, record);
-	record = forge_open(&forge, 1030);
-	forge_32(&forge, 7001);
-	forge_close(&forge, record);
+	forge_words(&forge, 1030, 7001);
 	forge_close(&forge, mark);
 	look();
 	assert_int_equal(sighted, 1);

@@ -191,17 +191,8 @@ counter_samples_are_skipped_but_counted(void **state)
 {
 	(void)state;
 	forge_datagram(&forge, "192.0.2.1", 1, 1, 3);
-	size_t mark = forge_open(&forge, 2);
-	forge_32(&forge, 11);
-	forge_32(&forge, 7);
-	forge_32(&forge, 9999); /* records that are not looked at */
-	forge_close(&forge, mark);
-	mark = forge_open(&forge, 4);
-	forge_32(&forge, 12);
-	forge_32(&forge, 0);
-	forge_32(&forge, 8);
-	forge_32(&forge, 0);
-	forge_close(&forge, mark);
+	forge_words(&forge, 2, 11, 7, 9999); /* records that are not looked at */
+	forge_words(&forge, 4, 12, 0, 8, 0);
 	right_sample(2);
 	struct reading *r = read_forge();
 	assert_int_equal(r->count, 3);
@@ -377,9 +368,7 @@ vni_records_leave_the_sample_whole(void **state)
 	size_t mark = forge_open(&forge, 1);
 	forge_flow(&forge, 1, 3);
 	for (uint32_t format = 1029; format <= 1030; format++) {
-		size_t record = forge_open(&forge, format);
-		forge_32(&forge, 7000 + format);
-		forge_close(&forge, record);
+		forge_words(&forge, format, 7000 + format);
 	}
 	forge_header(&forge, 1, &packet);
 	forge_close(&forge, mark);
@@ -402,22 +391,14 @@ extended_records(void **state)
 	size_t mark = forge_open(&forge, 1);
 	forge_flow(&forge, 1, 5);
 	forge_header(&forge, 1, &packet);
-	size_t record = forge_open(&forge, 1001);
-	forge_32(&forge, 100);
-	forge_32(&forge, 0);
-	forge_32(&forge, 200);
-	forge_32(&forge, 0);
-	forge_close(&forge, record);
-	record = forge_open(&forge, 1002);
+	forge_words(&forge, 1001, 100, 0, 200, 0);
+	size_t record = forge_open(&forge, 1002);
 	forge_32(&forge, 2);
 	forge_addr(&forge, "2001:db8::1");
 	forge_32(&forge, 24);
 	forge_32(&forge, 24);
 	forge_close(&forge, record);
-	record = forge_open(&forge, 1012);
-	forge_32(&forge, 0xffffffff);
-	forge_32(&forge, 0x81000064);
-	forge_close(&forge, record);
+	forge_words(&forge, 1012, 0xffffffff, 0x81000064);
 	record = forge_open(&forge, 1024);
 	forge_32(&forge, 100);
 	forge_32(&forge, 17);

@@ -15,80 +15,7 @@
 #include <cmocka.h>
 
 #include "agent/wire/wire.h"
-
-static struct wire_msg
-good_put(void)
-{
-	struct wire_msg msg;
-
-	memset(&msg, 0, sizeof msg);
-	msg.type = WIRE_PUT;
-	struct order *o = &msg.put.order;
-	o->capture = UINT64_MAX;
-	prefix_parse("10.1.0.2", &o->filter.a, NULL);
-	prefix_parse("198.51.100.0/24", &o->filter.b, NULL);
-	o->filter.has_proto = true;
-	o->filter.proto = 6;
-	o->filter.port = 443;
-	snprintf(o->filter.iface, sizeof o->filter.iface, "swp1");
-	addr_parse("192.0.2.74", &o->analyser.addr);
-	o->analyser.session = 1023;
-	o->analyser.erspan_type = 2;
-	o->max_bytes = UINT64_MAX;
-	msg.put.lease_ms = 60000;
-	return msg;
-}
-
-static struct wire_msg
-good_config(void)
-{
-	struct wire_msg msg;
-
-	memset(&msg, 0, sizeof msg);
-	msg.type = WIRE_CONFIG;
-	struct wire_config *c = &msg.config;
-	snprintf(c->table, sizeof c->table, "filter");
-	snprintf(c->chain, sizeof c->chain, "FORWARD");
-	snprintf(c->iface, sizeof c->iface, "swp+");
-	snprintf(c->run_dir, sizeof c->run_dir, "/run/finderscope");
-	snprintf(c->state_dir, sizeof c->state_dir, "/var/lib/finderscope");
-	snprintf(c->switchd_root, sizeof c->switchd_root, "/cumulus/switchd");
-	snprintf(c->policy_dir, sizeof c->policy_dir, "/etc/cumulus/acl/policy.d");
-	snprintf(c->acltool, sizeof c->acltool, "/usr/cumulus/bin/cl-acltool");
-	c->max_rules = 256;
-	c->len4 = 24;
-	c->len6 = 64;
-	c->tick_ms = c->lock_ms = c->sync_wait_ms = 1000;
-	return msg;
-}
-
-/* One of each type, and who may say it. */
-static struct wire_msg
-one(enum wire_type type, enum wire_side *ret_side)
-{
-	struct wire_msg msg = {.type = type};
-
-	*ret_side = type <= WIRE_UNSTICK        ? WIRE_FROM_MAIN
-		    : type <= WIRE_STATUS       ? WIRE_FROM_RULES
-		    : type <= WIRE_SESSION_DROP ? WIRE_FROM_RULES_TO_MIRROR
-						: WIRE_FROM_MIRROR;
-	if (type == WIRE_CONFIG)
-		return good_config();
-	if (type == WIRE_PUT)
-		return good_put();
-	if (type == WIRE_RENEW)
-		msg.renew.lease_ms = 1;
-	else if (type == WIRE_DROP || type == WIRE_SESSION_DROP)
-		msg.drop.capture = 7;
-	else if (type == WIRE_HOLDING)
-		msg.holding = (struct holding){.capture = 7, .hold = HOLD_ENDED};
-	else if (type == WIRE_SESSION)
-		msg.session =
-		    (struct wire_session){.capture = 7, .analyser = good_put().put.order.analyser};
-	else if (type == WIRE_COUNTS)
-		msg.counts.capture = 7;
-	return msg;
-}
+#include "tests/support/wire_good.h"
 
 static void
 each_type_from_its_side_alone(void **state)
@@ -97,7 +24,7 @@ each_type_from_its_side_alone(void **state)
 	for (enum wire_type type = WIRE_CONFIG; type < WIRE_TYPE_END; type++) {
 		uint8_t buf[WIRE_MAX], again[WIRE_MAX];
 		enum wire_side side;
-		struct wire_msg msg = one(type, &side), back;
+		struct wire_msg msg = wire_good(type, &side), back;
 		size_t n = wire_encode(&msg, buf);
 
 		for (enum wire_side s = WIRE_FROM_MAIN; s <= WIRE_FROM_MIRROR; s++) {
@@ -120,7 +47,7 @@ exactly_its_size(void **state)
 	for (enum wire_type type = WIRE_CONFIG; type < WIRE_TYPE_END; type++) {
 		uint8_t buf[WIRE_MAX + 1] = {0};
 		enum wire_side side;
-		struct wire_msg msg = one(type, &side), back = {.type = WIRE_TYPE_END};
+		struct wire_msg msg = wire_good(type, &side), back = {.type = WIRE_TYPE_END};
 		size_t n = wire_encode(&msg, buf);
 
 		for (size_t size = 0; size < n; size++) {
@@ -139,7 +66,7 @@ static int
 put_with(void (*change)(struct wire_put *put))
 {
 	uint8_t buf[WIRE_MAX];
-	struct wire_msg msg = good_put(), back;
+	struct wire_msg msg = wire_good_put(), back;
 
 	change(&msg.put);
 	return wire_decode(buf, wire_encode(&msg, buf), WIRE_FROM_MAIN, &back);
@@ -202,7 +129,7 @@ static int
 config_with(size_t at, uint8_t byte)
 {
 	uint8_t buf[WIRE_MAX];
-	struct wire_msg msg = good_config(), back;
+	struct wire_msg msg = wire_good_config(), back;
 	size_t n = wire_encode(&msg, buf);
 
 	buf[at] = byte;
@@ -212,7 +139,7 @@ config_with(size_t at, uint8_t byte)
 static void
 a_configuration_is_checked(void **state)
 {
-	const struct wire_msg good = good_config();
+	const struct wire_msg good = wire_good_config();
 	struct wire_msg msg = good;
 
 	(void)state;
@@ -248,7 +175,7 @@ static void
 leases_have_a_limit(void **state)
 {
 	uint8_t buf[WIRE_MAX];
-	struct wire_msg msg = good_put(), other = msg, back;
+	struct wire_msg msg = wire_good_put(), other = msg, back;
 	size_t n = wire_encode(&msg, buf);
 	uint32_t lease;
 
