@@ -93,12 +93,6 @@ conf_title(const struct conf_section *section)
 	return section->title;
 }
 
-bool
-conf_is_set(const struct conf_section *section, const char *name)
-{
-	return find(section, name)->is_set;
-}
-
 const char *
 conf_get_text(const struct conf_section *section, const char *name, size_t index)
 {

@@ -83,9 +83,6 @@ const struct conf_section *conf_get_section(
     const struct conf_section *section, const char *name, size_t index);
 const char *conf_title(const struct conf_section *section);
 
-/* True when it stood in a file; false when the default speaks (or there is none). */
-bool conf_is_set(const struct conf_section *section, const char *name);
-
 /* NULL where it has no value; valid as long as the tree. CONF_STRING, CONF_PATH, CONF_WORD, or the
  * text of any other. */
 const char *conf_get_text(const struct conf_section *section, const char *name, size_t index);

@@ -722,12 +722,6 @@ agents_info(const struct agents *agents, size_t id, struct agents_info *ret_info
 	return true;
 }
 
-size_t
-agents_count(const struct agents *agents)
-{
-	return agents->count;
-}
-
 void
 agents_drops(const struct agents *agents, struct agents_drops *ret_drops)
 {

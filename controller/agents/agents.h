@@ -119,7 +119,6 @@ struct agents_info {
 /* False when there is no such id. What it points at is valid until the next call that is not
  * agents_info. */
 bool agents_info(const struct agents *agents, size_t id, struct agents_info *ret_info);
-size_t agents_count(const struct agents *agents);
 
 /* Messages dropped, by reason, since the start. */
 struct agents_drops {

@@ -154,7 +154,6 @@ void capture_report(struct decide *d, struct brain_capture *c, struct decide_hol
 void capture_move(
     struct decide *d, struct brain_capture *c, const struct verdict *v, struct instant now);
 void capture_link_holder(struct decide *d, struct brain_capture *c, unsigned index);
-void capture_unlink_holder(struct decide *d, struct brain_capture *c, unsigned index);
 void capture_free_all(struct decide *d);
 /* The capture's filter as holder `h` gets it. */
 struct filter capture_filter(const struct brain_capture *c, const struct decide_holder *h);

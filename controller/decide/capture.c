@@ -152,8 +152,8 @@ capture_link_holder(struct decide *d, struct brain_capture *c, unsigned index)
 		sw->uses[c->analyser]++;
 }
 
-void
-capture_unlink_holder(struct decide *d, struct brain_capture *c, unsigned index)
+static void
+unlink_holder(struct decide *d, struct brain_capture *c, unsigned index)
 {
 	struct brain_link *link = &c->links[index];
 	struct brain_switch *sw;
@@ -173,7 +173,7 @@ static void
 set_gone(struct decide *d, struct brain_capture *c, struct decide_holder *h)
 {
 	h->gone = true;
-	capture_unlink_holder(d, c, (unsigned)(h - c->pub.holders));
+	unlink_holder(d, c, (unsigned)(h - c->pub.holders));
 }
 
 static bool
@@ -422,7 +422,7 @@ room_for_holder(struct decide *d, struct brain_capture *c, unsigned id)
 {
 	for (unsigned i = 0; i < c->pub.holder_count; i++)
 		if (c->pub.holders[i].id == id) {
-			capture_unlink_holder(d, c, i);
+			unlink_holder(d, c, i);
 			return &c->pub.holders[i];
 		}
 	for (unsigned i = 0; i < c->pub.holder_count; i++)

@@ -162,18 +162,6 @@ convs_forgotten(const struct convs *convs)
 	return convs->forgotten;
 }
 
-void
-convs_each(
-    const struct convs *convs, void (*each)(void *user, const struct convs_row *row), void *user)
-{
-	const struct convs_row *row;
-
-	TAILQ_FOREACH(row, &convs->plain, age)
-	each(user, row);
-	TAILQ_FOREACH(row, &convs->kept, age)
-	each(user, row);
-}
-
 /* ---- samples ---- */
 
 static void

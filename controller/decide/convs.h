@@ -85,9 +85,6 @@ void convs_keep(struct convs *convs, struct convs_row *row);
 size_t convs_count(const struct convs *convs);
 /* Rows that made room for others. */
 uint64_t convs_forgotten(const struct convs *convs);
-/* Calls `each` for every row, oldest first. */
-void convs_each(
-    const struct convs *convs, void (*each)(void *user, const struct convs_row *row), void *user);
 
 /*
  * Samples. Up to CONVS_SLOTS within a window are remembered one by one; when there are more, those

@@ -69,7 +69,6 @@ reads_values_and_defaults(void **state)
 	assert_int_equal(conf_get_word(root, "mode", 0), 1);
 	assert_string_equal(conf_get_text(root, "text", 0), "a \"b\" # no comment");
 	assert_int_equal(conf_get_number(root, "buffer", 0), 32 << 20);
-	assert_false(conf_is_set(root, "buffer"));
 	assert_int_equal(conf_get_addr(root, "peer", 0).family, 0);
 	assert_int_equal(conf_count(root, "feed"), 2);
 	const struct conf_section *one = conf_get_section(root, "feed", 0);
