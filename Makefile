@@ -6,10 +6,10 @@
 # make bench      figures, as text and build/bench.json
 # make fuzz       the fuzz targets, build/fuzz/ (clang); make fuzz-run gives each FUZZ_SECONDS
 # make deps       installs the Debian packages that the above need
-# make check-system   the packages under a real systemd, in a container (root; some four minutes)
+# make check-system   the packages: twice, linted, on a bare Debian, under systemd, on two machines (root; some 3 minutes)
 # make install    into $(DESTDIR)$(prefix)
 # make deb        Debian packages in build/deb
-# make deb-cross  the same for arm64 and armhf in build/deb-cross (root; a minute of set-up)
+# make deb-cross  the same for arm64, and the agent for armhf, in build/deb-cross (root; a minute of set-up)
 # make deb-bullseye  the agent's package for Debian 11 in build/deb-bullseye (root; some minutes the first time)
 # make deb-bundle the agent and what it needs in one tar, for switches without a package mirror (root)
 #
@@ -146,7 +146,7 @@ check-run:
 	@TEST_DATA=$(TEST_DATA) tests/run $(TOP)
 
 check-system: deps
-	@tests/fresh/system $(TOP)
+	@tests/fresh/all $(TOP)
 
 bench: deps
 	@$(MAKE) --no-print-directory -j$(NPROC) all $(BENCHES) $(LAB_TOOLS)
