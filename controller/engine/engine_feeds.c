@@ -55,7 +55,7 @@ feed_event(struct engine *engine, const struct feeds_event *e, struct instant no
 		    (char *)NULL);
 		return;
 	case FEEDS_FAILED:
-		log_warning("feed %s: %s", e->feed, e->text);
+		log_warning("%s%s: %s", e->feed[0] != '\0' ? "feed " : "feeds", e->feed, e->text);
 		engine_tell(engine, "feed", "feed", e->feed, "state", "failed", "text", e->text,
 		    (char *)NULL);
 		return;
@@ -302,6 +302,7 @@ feed_row(const struct engine *engine, const struct feeds_info *info, struct ctl_
 				 : "good");
 	snprintf(row->text, sizeof row->text, "%s",
 	    info->last_error[0] != '\0' ? info->last_error
+	    : info->unkept[0] != '\0'   ? info->unkept
 	    : info->next_ns == 0        ? "is being fetched"
 					: "");
 	if (info->version > 0)

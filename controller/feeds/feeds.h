@@ -151,7 +151,8 @@ struct feeds_info {
 	unsigned failures; /* in a row */
 	uint64_t loads, unchanged, refusals, errors; /* since the start */
 	char last_error[FEEDS_TEXT_MAX];             /* "" since the last success */
-	char bad[FORMAT_BAD_MAX][FORMAT_BAD_TEXT];   /* the first bad lines; "" ends */
+	char unkept[FEEDS_TEXT_MAX]; /* why the list in force has no copy on disk; "" : it has */
+	char bad[FORMAT_BAD_MAX][FORMAT_BAD_TEXT]; /* the first bad lines; "" ends */
 };
 
 /* Copies up to `max` rows, in the configuration's order, and returns how many feeds there are. */

@@ -115,7 +115,7 @@ read_file(struct feeds *feeds, struct feed *feed)
 	/* Watched before it is read: a change in between is seen. */
 	watch(feeds, feed);
 	stamp(path, feed->seen);
-	if (feed->list && !feed->whole && feed->seen[0] &&
+	if (feed->list && !feed->whole && !feed->info.unkept[0] && feed->seen[0] &&
 	    strcmp(feed->seen, feed->about.modified) == 0) {
 		feeds_take_unchanged(feeds, feed);
 		return;
@@ -208,7 +208,7 @@ rest(const struct feeds *feeds, const struct feed *feed)
 static void
 start_transfer(struct feeds *feeds, struct feed *feed, bool probe)
 {
-	bool known = feed->list && !feed->whole && !probe;
+	bool known = feed->list && !feed->whole && !feed->info.unkept[0] && !probe;
 	struct fetch_request request = {
 	    .owner = feed->info.id,
 	    .url = probe ? feed->conf.probe_url : feed->conf.url,
@@ -255,7 +255,7 @@ take_probe(struct feeds *feeds, struct feed *feed, const struct fetch_result *re
 		memcpy(feed->probe, result->body, n);
 		feed->probe[n] = '\0';
 	}
-	if (n > 0 && feed->list && !feed->whole && believed &&
+	if (n > 0 && feed->list && !feed->whole && !feed->info.unkept[0] && believed &&
 	    strcmp(feed->probe, feed->about.probe) == 0)
 		feeds_take_unchanged(feeds, feed);
 	else

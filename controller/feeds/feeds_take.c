@@ -194,11 +194,12 @@ feeds_take_list(struct feeds *feeds, uint16_t id, struct feed_list **list)
 	feed_list_free(list);
 }
 
-/* The last good copy; not being able to write it is said and stops nothing. */
+/* The last good copy. Not being able to write it stops nothing; it is said, and the next refresh
+ * asks for the whole list again to keep that. */
 static void
-keep(struct feeds *feeds, const struct feed *feed, struct feed_copy *copy)
+keep(struct feeds *feeds, struct feed *feed, struct feed_copy *copy)
 {
-	char text[FEEDS_TEXT_MAX];
+	char text[FEEDS_TEXT_MAX] = "";
 	void *ages;
 	int r = -ENOMEM;
 
@@ -210,11 +211,15 @@ keep(struct feeds *feeds, const struct feed *feed, struct feed_copy *copy)
 	if (ages)
 		r = feed_cache_write(feeds->setup->cache_dir, feed->conf.name, copy);
 	free(ages);
-	if (r < 0) {
+	if (r < 0)
 		snprintf(text, sizeof text,
-		    "the list is in force, but its copy could not be kept: %s", strerror(-r));
+		    "the list is in force, but its copy could not be kept in %.120s: %s",
+		    feeds->setup->cache_dir, strerror(-r));
+	pthread_mutex_lock(&feeds->mutex);
+	memcpy(feed->info.unkept, text, sizeof feed->info.unkept);
+	pthread_mutex_unlock(&feeds->mutex);
+	if (r < 0)
 		post(feeds, feed, FEEDS_FAILED, text, false);
-	}
 }
 
 void
@@ -319,6 +324,7 @@ withdraw(struct feeds *feeds, struct feed *feed, const char *why)
 	info->masked = info->never = info->short_ones = info->filtered = 0;
 	info->loaded_wall_ns = info->good_wall_ns = 0;
 	memset(info->bad, 0, sizeof info->bad);
+	info->unkept[0] = '\0';
 	snprintf(info->last_error, sizeof info->last_error, "refused: %.240s", why);
 	info->failures++;
 	info->refusals++;

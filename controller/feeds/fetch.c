@@ -25,7 +25,7 @@ struct transfer {
 	CURL *easy;
 	struct curl_slist *headers;
 	size_t room, max;
-	bool too_big, followed;
+	bool too_big, followed, proxied;
 	char curl_error[CURL_ERROR_SIZE];
 	struct fetch_result result;
 };
@@ -269,7 +269,8 @@ set_options(struct fetch *fetch, struct transfer *t, const struct fetch_request 
 		curl_easy_setopt(easy, CURLOPT_CAINFO, request->ca_file);
 		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
 	}
-	if (request->proxy[0])
+	t->proxied = request->proxy[0] != '\0';
+	if (t->proxied)
 		curl_easy_setopt(easy, CURLOPT_PROXY, request->proxy);
 }
 
@@ -391,6 +392,11 @@ conclude(struct transfer *t, CURLcode code)
 	else if (code == CURLE_UNSUPPORTED_PROTOCOL)
 		snprintf(result->error, sizeof result->error,
 		    "the answer is no HTTP (another service on that port?): %.120s", text);
+	else if (code == CURLE_SSL_CONNECT_ERROR)
+		snprintf(result->error, sizeof result->error,
+		    "no TLS connection could be made: %.160s", text);
+	else if (code == CURLE_COULDNT_CONNECT && t->proxied)
+		snprintf(result->error, sizeof result->error, "the proxy: %.160s", text);
 	else if (code == CURLE_OUT_OF_MEMORY)
 		/* curl says the same of both. */
 		snprintf(result->error, sizeof result->error,

@@ -108,6 +108,26 @@ printf 'nonsense\n%s\n' "$(hosts 9)" >/run/fs/www/list.txt
 ctl feed web refresh >/dev/null
 tap "the first bad lines are shown" fabric_wait 20 says 'line 1: nonsense' ctl feed web
 
+# What others wrote is shown, and no terminal obeys it; JSON stays JSON.
+printf '\033[31mred\033[0m\n\377\376\302\2331m\nbell\a\n11.22.44.1\n' >/run/fs/odd.txt
+printf '{\n "list": [\n  "11.22.44.2",\n  "11.22.44.0/30"\n ]\n}\n' >/run/fs/misp.json
+cp /run/fs/controller.conf /run/fs/before.conf
+for name in odd.txt misp.json 'no%1b[31m%ff.txt'; do
+	printf 'feed "%s" { url = "file:///run/fs/%s" }\n' "$(tr -cd 'a-z' <<<"${name%.*}")" "$name"
+done >>/run/fs/controller.conf
+kill -HUP $controller
+tap "an element of a JSON document is called so" fabric_wait 20 says '^misp .*item 2 of version 1, since 2' lookup 11.22.44.3
+tap "bytes of a list that are no text are dots" fabric_wait 20 says 'line 1: \.\[31mred\.\[0m; line 2: \.{4}1m; line 3: bell\.' ctl feed odd
+tap "what a path has of them is a mark" fabric_wait 20 says '/run/fs/no\?\[31m\?\.txt: No such file' ctl feed nobmff
+quiet() { ! { ctl feeds; ctl feed odd; ctl feed nobmff; cat /run/fs/controller.log; } | LC_ALL=C grep '[[:cntrl:]]'; }
+tap "no terminal is told anything" quiet
+tap "and JSON of it is JSON, as events are" sh -c "$build/finderscopectl --socket /run/fs/controller.sock --json feeds |
+    python3 -m json.tool >/dev/null && python3 -c '
+import json, sys
+for line in open(\"/run/fs/events.json\", \"rb\"): json.loads(line)'"
+cp /run/fs/before.conf /run/fs/controller.conf
+kill -HUP $controller
+
 # A new configuration.
 cp /run/fs/controller.conf /run/fs/before.conf
 echo 'allow = {11.22.33.6}' >>/run/fs/controller.conf

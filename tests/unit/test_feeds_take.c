@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -165,8 +166,8 @@ asked_again(struct feeds_rig *rig)
 {
 	struct instant end = clk_add(clk_now(), FEEDS_RIG_PATIENCE_MS * CLK_MS);
 
-	while (feeds_rig_info(rig, "l").unchanged == 0 ||
-	       feeds_rig_info(rig, "good").unchanged == 0) {
+	while (
+	    feeds_rig_info(rig, "l").unchanged == 0 || feeds_rig_info(rig, "good").unchanged == 0) {
 		assert_true(clk_before(clk_now(), end));
 		usleep(1000);
 	}
@@ -363,6 +364,34 @@ packed_files_are_read(void **state)
 	assert_non_null(strstr(rig->last.text, "the gzip body is "));
 }
 
+/* The list is in force all the same, it is said as long as it is so, and kept once it can be. */
+static void
+a_copy_that_cannot_be_kept(void **state)
+{
+	struct feeds_rig *rig = *state;
+	char path[160];
+
+	feeds_rig_web(rig, "l", "/l");
+	feeds_rig_page(rig, "/l", "198.51.100.9\n", "\"1\"");
+	/* A file where the folder should be, which keeps root out as well. */
+	feeds_rig_put(rig, "cache", "");
+	feeds_rig_start(rig);
+	feeds_rig_await(rig, FEEDS_LOADED, "l");
+	feeds_rig_await_verdict(rig, "198.51.100.9", FEEDS_LISTED);
+	assert_non_null(strstr(feeds_rig_info(rig, "l").unkept, "/cache: Not a directory"));
+	assert_int_equal(feeds_rig_info(rig, "l").failures, 0);
+	assert_int_equal(unlink(rig->cache), 0);
+	assert_int_equal(mkdir(rig->cache, 0755), 0);
+	/* The source would say "not modified": the whole is asked for. */
+	feeds_refresh(rig->feeds, "l", false);
+	feeds_rig_await(rig, FEEDS_LOADED, "l");
+	assert_string_equal(feeds_rig_info(rig, "l").unkept, "");
+	snprintf(path, sizeof path, "%s/l.feed", rig->cache);
+	assert_int_equal(access(path, F_OK), 0);
+	feeds_refresh(rig->feeds, "l", false);
+	feeds_rig_await(rig, FEEDS_UNCHANGED, "l");
+}
+
 #define WITH(test) cmocka_unit_test_setup_teardown(test, feeds_rig_setup, feeds_rig_teardown)
 
 int
@@ -378,6 +407,7 @@ main(void)
 	    WITH(a_new_table_is_told_whenever_a_verdict_may_change),
 	    WITH(bodies_that_are_no_list_change_nothing),
 	    WITH(packed_files_are_read),
+	    WITH(a_copy_that_cannot_be_kept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

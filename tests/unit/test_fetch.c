@@ -173,6 +173,9 @@ each_failure_says_why(void **state)
 	fails(f, "/inward", "HTTP 301: a redirect to neither http nor https");
 	web_put(f->web, "/nowhere", 302, WEB_PLAIN, "", 0, "", "");
 	fails(f, "/nowhere", "HTTP 302: a redirect to nowhere");
+	f->request.proxy = "127.0.0.1:1";
+	fails(f, "/500", "the proxy: ");
+	f->request.proxy = "";
 	/* What a server says is shown, and no terminal obeys it. */
 	web_put(f->web, "/escape", 301, WEB_PLAIN, "", 0, "",
 	    "Location: http://\xc2\x9b\x9b.invalid/\r\n");
