@@ -138,6 +138,14 @@ on_path(void *user, const struct addr *analyser)
 	return netlink_path(a->netlink, analyser);
 }
 
+static bool
+on_port(void *user, const char *iface)
+{
+	struct agent *a = user;
+
+	return links_has_running(netlink_links(a->netlink), iface);
+}
+
 static void watch_netlink(struct agent *a);
 
 /* The ways of the analysers that may be sent to by the configuration, and of those in use. */
@@ -573,7 +581,7 @@ open_link(struct agent *a, const struct keys_pair *keys)
 static void
 run(struct agent *a, const struct keys_pair *keys)
 {
-	static const struct captures_ops ops = {.tell = on_tell, .path = on_path};
+	static const struct captures_ops ops = {.tell = on_tell, .path = on_path, .port = on_port};
 	int r = wait_status(a);
 
 	if (r < 0)

@@ -28,6 +28,7 @@ struct known {
 	bool there;                /* rules were told to hold it and did not say it is over */
 	bool leaving;              /* rules were told to let go of it meanwhile */
 	bool parked;               /* waits for the way */
+	bool portless;             /* its filter names a port that is not there */
 	bool over;                 /* ENDED or FAILED */
 	bool seen;                 /* mark of a sweep */
 	uint64_t over_reported;    /* link_reported when it was */
@@ -142,13 +143,28 @@ set_text(struct known *k, const char *text)
 	return true;
 }
 
+/* What there is to say of a way that stands; a port that its filter names comes first. */
+static const char *
+words_of(const struct captures *c, struct known *k, const struct paths_path *path,
+    char text[ORDER_TEXT_MAX])
+{
+	const char *iface = k->order.filter.iface;
+
+	k->portless = iface[0] && c->ops.port && !c->ops.port(c->user, iface);
+	if (!k->portless)
+		return path ? path->text : "";
+	snprintf(text, ORDER_TEXT_MAX, "no port %s is up here: nothing comes in by it", iface);
+	return text;
+}
+
 /* Brings a wanted capture and its way together. True when there is something to report. */
 static bool
 settle(struct captures *c, struct known *k, bool again, struct instant now)
 {
 	const struct paths_path *path = c->ops.path(c->user, &k->order.analyser.addr);
 	bool up = !path || path->state == PATHS_UP;
-	bool changed = set_text(k, path ? path->text : "");
+	char text[ORDER_TEXT_MAX];
+	bool changed = set_text(k, up ? words_of(c, k, path, text) : path->text);
 
 	if (!up) {
 		if (!k->parked) {
@@ -373,7 +389,7 @@ report(const struct known *k)
 		h.code = RESULT_NO_ROUTE;
 		snprintf(h.text, sizeof h.text, "%s",
 		    k->text[0] ? k->text : result_text(RESULT_NO_ROUTE));
-	} else if (!k->over && h.code == 0 && !h.text[0]) {
+	} else if (!k->over && h.code == 0 && (!h.text[0] || k->portless)) {
 		memcpy(h.text, k->text, sizeof h.text);
 	}
 	add_counters(&h, &k->before);

@@ -6,7 +6,8 @@
  *
  * A capture whose analyser cannot be reached is parked: its rules are taken out (or never put in),
  * it is reported as INSTALLING with NO_ROUTE and words, and put in as soon as the way is back. A
- * change of the source address is put to rules again, which re-makes the rules. A capture whose
+ * change of the source address is put to rules again, which re-makes the rules. One that names a
+ * port which is not there stays, for the port may come, and says so. A capture whose
  * lease ran out, and that is ordered or renewed again, is put in again.
  */
 #ifndef AGENT_MAIN_CAPTURES_H
@@ -29,6 +30,9 @@ struct captures_ops {
 	void (*tell)(void *user, const struct wire_msg *msg);
 	/* NULL: nothing is known of the way; rules judge by themselves. */
 	const struct paths_path *(*path)(void *user, const struct addr *analyser);
+	/* Whether packets can come in by a port of that name, or that pattern ("swp+"); NULL: not
+	 * known. */
+	bool (*port)(void *user, const char *iface);
 };
 
 /* 0 or -ENOMEM. `ops` is copied. */

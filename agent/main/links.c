@@ -349,6 +349,15 @@ links_matches(const char *name, const char *pattern)
 	return strcmp(name, pattern) == 0;
 }
 
+bool
+links_has_running(const struct links *links, const char *pattern)
+{
+	for (const struct links_link *l = links->links; l; l = l->hh.next)
+		if (l->running && links_matches(l->name, pattern))
+			return true;
+	return false;
+}
+
 static bool
 is_front(
     const struct links *links, const struct links_link *link, const char *pattern, unsigned depth)

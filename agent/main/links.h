@@ -82,6 +82,9 @@ const struct links_link *links_get(const struct links *links, uint32_t ifindex);
 /* "swp+" and all that begin so; without the + only that name. */
 bool links_matches(const char *name, const char *pattern);
 
+/* True when an interface of that name or pattern is there and runs. */
+bool links_has_running(const struct links *links, const char *pattern);
+
 /* True for what hosts may be behind without a bridge: a port that `pattern` names, a bond of such
  * ports, a VLAN of either. */
 bool links_is_front(const struct links *links, const struct links_link *link, const char *pattern);

@@ -134,6 +134,18 @@ tap "lift it" ctl unrelease leaf1
 third=$(started_id "$(ctl capture start 'host 10.1.0.2 and host 198.51.100.9' --on leaf1)")
 tap "and it holds again" fabric_wait 20 capture_is "${third:-0}" "in kernel"
 
+# A port that is not there: a state, with words, until it is there.
+portless=$(started_id "$(ctl capture start 'host 10.1.0.3 and host 198.51.100.9 and in swp9' --on leaf1)")
+says_of() { ctl --json capture show "$1" | grep -q "$2"; }
+tap "a capture at a port that is not there says so" fabric_wait 20 says_of "$portless" "no port swp9 is up here"
+ip -n sw link add swp9 type veth peer name peer9
+ip -n sw link set peer9 up
+ip -n sw link set swp9 up
+no_more() { ! says_of "$@"; }
+tap "until it is there" fabric_wait 20 no_more "$portless" "no port swp9"
+ctl capture stop "$portless" >/dev/null
+ip -n sw link del swp9
+
 # Lists and why.
 tap_says "lookup: the very line" "list.*198.51.100.9.*line 1" ctl lookup 198.51.100.9:443
 tap_says "explain: step by step" "capture $third is in kernel" ctl explain 10.1.0.2 198.51.100.9:443

@@ -17,7 +17,7 @@ static struct captures *captures;
 static struct wire_msg told[64];
 static unsigned n_told;
 static struct paths_path way;
-static bool followed;
+static bool followed, port_is_up;
 static struct instant now;
 
 static void
@@ -36,6 +36,14 @@ path(void *user, const struct addr *analyser)
 	return followed ? &way : NULL;
 }
 
+static bool
+port(void *user, const char *iface)
+{
+	(void)user;
+	assert_string_equal(iface, "swp3");
+	return port_is_up;
+}
+
 static void
 way_is(enum paths_state state, const char *source, const char *text)
 {
@@ -47,7 +55,7 @@ way_is(enum paths_state state, const char *source, const char *text)
 static int
 setup(void **state)
 {
-	static const struct captures_ops ops = {.tell = tell, .path = path};
+	static const struct captures_ops ops = {.tell = tell, .path = path, .port = port};
 
 	(void)state;
 	n_told = 0;
@@ -371,6 +379,33 @@ test_analysers(void **state)
 	rules_say(99, HOLD_IN_KERNEL, 0, 0);
 }
 
+/* A filter that names a port: renamed, taken away or down, it is said as long as that is so. */
+static void
+test_missing_port(void **state)
+{
+	static const char says[] = "no port swp3 is up here: nothing comes in by it";
+	struct order order = order_of(17);
+
+	(void)state;
+	snprintf(order.filter.iface, sizeof order.filter.iface, "swp3");
+	way_is(PATHS_UP, "192.0.2.65", "MTU 1500");
+	port_is_up = false;
+	captures_orders(captures, &order, 1, now, 60000, 0, now);
+	/* It is put in all the same: the port may come. */
+	assert_int_equal(n_told, 1);
+	rules_say(17, HOLD_IN_KERNEL, 0, 0);
+	assert_int_equal(reported().hold, HOLD_IN_KERNEL);
+	assert_string_equal(reported().text, says);
+	port_is_up = true;
+	assert_true(captures_paths(captures, now));
+	assert_string_equal(reported().text, "MTU 1500");
+	port_is_up = false;
+	assert_true(captures_paths(captures, now));
+	assert_false(captures_paths(captures, now));
+	assert_string_equal(reported().text, says);
+	assert_int_equal(n_told, 1);
+}
+
 int
 main(void)
 {
@@ -379,7 +414,7 @@ main(void)
 	    TEST(test_renew), TEST(test_no_way_at_first), TEST(test_way_is_lost_and_comes_back),
 	    TEST(test_quick_flap), TEST(test_rules_know_better), TEST(test_another_source),
 	    TEST(test_warning), TEST(test_lease_ran_out), TEST(test_parked_is_let_go),
-	    TEST(test_analysers)};
+	    TEST(test_analysers), TEST(test_missing_port)};
 
 	return cmocka_run_group_tests_name("captures", tests, NULL, NULL);
 }

@@ -60,9 +60,13 @@ test_link_comes_changes_goes(void **state)
 	assert_int_equal(l->mtu, 9216);
 	assert_int_equal(l->kind, LINKS_PLAIN);
 	assert_true(l->running);
+	assert_true(links_has_running(&links, "swp1"));
+	assert_true(links_has_running(&links, "swp+"));
+	assert_false(links_has_running(&links, "swp2"));
 	link.down = true;
 	assert_true(add(link));
 	assert_false(links_get(&links, 3)->running);
+	assert_false(links_has_running(&links, "swp+"));
 	link.name = "uplink";
 	assert_true(add(link));
 	assert_string_equal(links_get(&links, 3)->name, "uplink");
