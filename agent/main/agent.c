@@ -46,6 +46,8 @@ struct agent {
 	sd_event_source *link_source, *link_timer, *hello_timer, *netlink_timer;
 	int exit_status;
 	bool stopping;
+	bool met; /* the controller answered, at some time */
+	uint8_t own_key[KEYS_SIZE];
 };
 
 /* ---- to rules ---- */
@@ -212,6 +214,7 @@ on_connected(void *user)
 {
 	struct agent *a = user;
 
+	a->met = true;
 	log_notice("connected to %s", a->conf->controller);
 	attached_restart(netlink_hosts(a->netlink));
 	report(a, true);
@@ -222,7 +225,18 @@ on_silent(void *user)
 {
 	struct agent *a = user;
 
-	log_warning("nothing heard from %s; dialling anew", a->conf->controller);
+	char ours[KEYS_FINGERPRINT_MAX], theirs[KEYS_FINGERPRINT_MAX];
+
+	if (a->met) {
+		log_warning("nothing heard from %s; dialling anew", a->conf->controller);
+		return;
+	}
+	/* A controller answers nobody whom it does not know, and nobody who took it for another. */
+	log_warning("nothing heard from %s yet: there, finderscopectl agents accept %s lets this "
+		    "switch in; finderscopectl status has to show the key %s, as controller_key "
+		    "says; finderscope-agent --check tries the way",
+	    a->conf->controller, keys_fingerprint(a->own_key, ours),
+	    keys_fingerprint(a->conf->controller_keys[0], theirs));
 }
 
 static void
@@ -624,6 +638,7 @@ agent_main(const struct agent_conf *conf)
 		return 1;
 	}
 	log_info("this agent's fingerprint is %s", keys_fingerprint(keys.public_key, fingerprint));
+	memcpy(a->own_key, keys.public_key, sizeof a->own_key);
 	r = split_up(a);
 	if (r < 0) {
 		log_errno(LOG_LEVEL_ERROR, r, "the agent could not be split up");

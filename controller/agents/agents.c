@@ -27,6 +27,7 @@
 
 #define HOLD_NS (7 * CLK_S)
 #define SILENCE_NS (30 * CLK_S)
+#define MISLED_NS (60 * CLK_S) /* between two words about one agent */
 #define ROUTES 4
 #define BATCH 64           /* messages a dispatch: the loop has others to serve */
 #define MESSAGES_BURST 400 /* of one agent, and how many a second after that */
@@ -51,6 +52,7 @@ struct entry {
 	uint8_t *answer; /* to the last request, sealed; NULL: it is open, or there was none */
 	size_t answer_size;
 	struct instant heard, since;
+	struct instant misled, misled_told;
 	bool connected;
 	int ack_code;
 	char ack_text[ORDER_TEXT_MAX];
@@ -567,12 +569,26 @@ take_stranger(struct agents *agents, const uint8_t *key, const uint8_t *message,
 	/* Only who holds the key is worth a line to the operator. */
 	n = seal_open(&seal, SEAL_TO_CONTROLLER, message, size, &head, agents->plain);
 	seal_done(&seal);
+	if (n == -EACCES && agents->events.misled)
+		agents->events.misled(agents->user, SIZE_MAX, key);
 	if (n < 0 || agent_msg_unpack_request(agents->plain, (size_t)n, &agents->request) < 0)
 		return;
 	if (!agents->request.is_hello)
 		strangers_untold(&agents->strangers, key);
 	else if (agents->events.stranger)
 		agents->events.stranger(agents->user, key, &agents->request.hello);
+}
+
+static void
+mislead(struct agents *agents, struct entry *entry, struct instant now)
+{
+	bool lately = entry->misled_told.ns && clk_diff(now, entry->misled_told) < MISLED_NS;
+
+	entry->misled = now;
+	if (lately || !agents->events.misled)
+		return;
+	entry->misled_told = now;
+	agents->events.misled(agents->user, entry->id, entry->who.key);
 }
 
 static void
@@ -592,6 +608,7 @@ take(struct agents *agents, const uint8_t *message, size_t size, void *route, st
 	} else if ((n = seal_open(&entry->seal, SEAL_TO_CONTROLLER, message, size, &head,
 			agents->plain)) < 0) {
 		agents->drops.sealed_wrong++;
+		mislead(agents, entry, now);
 	} else {
 		take_message(agents, entry, &head, (size_t)n, route, now);
 		return;
@@ -703,6 +720,7 @@ agents_info(const struct agents *agents, size_t id, struct agents_info *ret_info
 	    .connected = entry->connected,
 	    .heard = entry->heard,
 	    .since = entry->since,
+	    .misled = entry->misled,
 	    .wanted = entry->sheet.generation + entry->sheet.changed,
 	    .acked = entry->sheet.acked,
 	    .ack_code = entry->ack_code,

@@ -58,6 +58,10 @@ struct agents_events {
 	void (*went_on)(void *user, size_t id);
 	/* Two agents use one key at the same time. */
 	void (*conflict)(void *user, size_t id);
+	/* A message that says it is from that key (of switch `id`; SIZE_MAX: nobody's) was not
+	 * sealed for us: its sender knows another controller's key, or is not the key's. At most
+	 * once a minute a key. */
+	void (*misled)(void *user, size_t id, const uint8_t key[KEYS_SIZE]);
 };
 
 /* 0, or negative errno and one line in `error` (the address is in use, is no address, …). */
@@ -104,6 +108,7 @@ struct agents_info {
 	bool connected;
 	struct instant heard;   /* last sealed message; 0: never */
 	struct instant since;   /* of the session */
+	struct instant misled;  /* last message in its name that was not sealed for us; 0: never */
 	uint64_t wanted, acked; /* generations */
 	int ack_code;
 	const char *ack_text;

@@ -94,15 +94,31 @@ json_holders(const void *row)
 	return array;
 }
 
+/* A capture that lives and does not copy: what the first switch with a complaint says. */
+static const struct ctl_holder *
+complaint(const struct ctl_capture *c)
+{
+	for (uint32_t i = 0; i < c->holder_count; i++)
+		if (c->holders[i].text[0] && c->state != CTL_ENDED)
+			return &c->holders[i];
+	return NULL;
+}
+
 void
 list_make_why(const void *row, char text[OUT_TEXT_MAX], enum text_table_colour *ret_colour)
 {
 	const struct ctl_capture *c = row;
+	const struct ctl_holder *h = complaint(c);
 	const char *code = c->code ? result_text((int)c->code) : "";
+	size_t n;
 
-	(void)ret_colour;
 	snprintf(text, OUT_TEXT_MAX, "%s%s%s", c->text[0] ? c->text : code,
 	    (c->text[0] || code[0]) && c->reason[0] ? "; " : "", c->reason);
+	n = strlen(text);
+	if (h == NULL)
+		return;
+	*ret_colour = TEXT_TABLE_WARN;
+	snprintf(text + n, OUT_TEXT_MAX - n, "%s%s: %s", n ? "; " : "", h->name, h->text);
 }
 
 /* An estimate shows its error; the counters of the rules need none. */

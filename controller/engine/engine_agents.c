@@ -153,6 +153,26 @@ on_conflict(void *user, size_t id)
 	    "two agents use its key", (char *)NULL);
 }
 
+/* The one thing that an agent cannot be told: it reads no answer. So the operator is. */
+static void
+on_misled(void *user, size_t id, const uint8_t key[KEYS_SIZE])
+{
+	struct engine *engine = user;
+	char fingerprint[KEYS_FINGERPRINT_MAX], own[KEYS_FINGERPRINT_MAX], text[CTL_TEXT_MAX];
+	const char *name = id != SIZE_MAX ? fleet_name(&engine->fleet, id) : "";
+
+	keys_fingerprint(key, fingerprint);
+	keys_fingerprint(engine->settings->agents.keys.public_key, own);
+	snprintf(text, sizeof text,
+	    "its controller_key is not the key of this controller, %s; or somebody pretends to be "
+	    "it",
+	    own);
+	log_warning("a message of %s%s%s cannot be opened: %s", name, name[0] ? ", " : "",
+	    fingerprint, text);
+	engine_tell(engine, "agent", "switch", name, "fingerprint", fingerprint, "state",
+	    "cannot be understood", "text", text, (char *)NULL);
+}
+
 const struct agents_events engine_agents_events = {
     .hello = on_hello,
     .report = on_report,
@@ -162,6 +182,7 @@ const struct agents_events engine_agents_events = {
     .went_on = on_went_on,
     .stranger = on_stranger,
     .conflict = on_conflict,
+    .misled = on_misled,
 };
 
 void

@@ -10,8 +10,49 @@
 _Static_assert(
     (int)CTL_FAILED == (int)LIFE_FAILED && (int)CTL_STUCK == (int)LIFE_STUCK, "states of captures");
 
+#define QUIET (10 * CLK_S) /* hardware counters are some seconds old */
+
+/* What a switch said last is old news once it is silent. */
 static void
-holder_row(const struct engine *engine, const struct decide_holder *h, struct ctl_holder *row)
+say_silent(const struct engine *engine, const struct decide_holder *h, struct instant now,
+    struct ctl_holder *row)
+{
+	struct agents_info info;
+	char time[CLK_TEXT_MAX];
+	int64_t silent;
+
+	if (!agents_info(engine->agents, h->id, &info) || info.connected || !h->wanted)
+		return;
+	row->code = RESULT_NOT_CONNECTED;
+	silent = info.heard.ns != 0 ? clk_diff(now, info.heard) / CLK_S * CLK_S : 0;
+	if (silent > 0)
+		snprintf(row->text, sizeof row->text,
+		    "not heard for %s; its rules go when their lease of %u s is over",
+		    clk_format_duration(silent, time), decide_lease_ms(engine->decide) / 1000);
+	else
+		snprintf(row->text, sizeof row->text, "not heard since the controller started");
+}
+
+/* The rules stand, and nothing comes: what the operator should look at. */
+static void
+say_quiet(const struct decide_capture *c, struct instant now, struct ctl_capture *row)
+{
+	char time[CLK_TEXT_MAX];
+	int64_t since = clk_diff(now, c->begun) / CLK_S * CLK_S;
+
+	if ((c->state != LIFE_IN_KERNEL && c->state != LIFE_IN_HARDWARE) || c->packets > 0 ||
+	    row->text[0] != '\0' || since < QUIET)
+		return;
+	snprintf(row->text, sizeof row->text,
+	    "no packet matched in %s: it is silent, or does not pass there by a port that "
+	    "interface in "
+	    "agent.conf names",
+	    clk_format_duration(since, time));
+}
+
+static void
+holder_row(const struct engine *engine, const struct decide_holder *h, struct instant now,
+    struct ctl_holder *row)
 {
 	*row = (struct ctl_holder){.hold = h->told ? h->said.hold : 0,
 	    .rules = h->told ? h->said.rules : 0,
@@ -22,6 +63,7 @@ holder_row(const struct engine *engine, const struct decide_holder *h, struct ct
 	    .dropped = h->said.dropped};
 	snprintf(row->name, sizeof row->name, "%s", fleet_name(&engine->fleet, h->id));
 	snprintf(row->text, sizeof row->text, "%s", h->said.text);
+	say_silent(engine, h, now, row);
 }
 
 static uint64_t
@@ -63,7 +105,8 @@ capture_row(const struct engine *engine, const struct decide_capture *c, struct 
 	snprintf(row->reason, sizeof row->reason, "%s", c->why);
 	snprintf(row->analyser, sizeof row->analyser, "%s", c->analyser_name);
 	for (unsigned i = 0; i < c->holder_count; i++)
-		holder_row(engine, &c->holders[i], &row->holders[i]);
+		holder_row(engine, &c->holders[i], now, &row->holders[i]);
+	say_quiet(c, now, row);
 }
 
 /* A page goes on behind the capture whose id is in the cursor; its top bits say in which list. */

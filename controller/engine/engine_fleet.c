@@ -5,8 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/keys.h"
 #include "common/base/log.h"
 #include "controller/engine/engine_part.h"
+
+/* A message that cannot be opened explains why an agent is silent for so long: it dials anew every
+ * half a minute. */
+#define MISLED (2 * 60 * CLK_S)
 
 static uint64_t
 since(struct instant now, struct instant then)
@@ -46,6 +51,24 @@ say_addresses(
 			row->addrs[row->addr_count++] = hello->addrs[i].addr;
 }
 
+/* What it said last is no news of one that is not there. */
+static void
+say_absent(const struct engine *engine, const struct agents_info *info, struct instant now,
+    struct ctl_agent *row)
+{
+	char own[KEYS_FINGERPRINT_MAX];
+
+	row->code = RESULT_NOT_CONNECTED;
+	if (info->misled.ns != 0 && clk_diff(now, info->misled) < MISLED)
+		snprintf(row->text, sizeof row->text,
+		    "it dials, but its controller_key is not the key of this controller, %s",
+		    keys_fingerprint(engine->settings->agents.keys.public_key, own));
+	else
+		snprintf(row->text, sizeof row->text,
+		    "%s; there: finderscope-agent --check, journalctl -u finderscope-agent",
+		    info->heard.ns != 0 ? "not heard" : "never came since the controller started");
+}
+
 static void
 agent_row(const struct engine *engine, size_t id, struct instant now, struct ctl_agent *row)
 {
@@ -80,6 +103,8 @@ agent_row(const struct engine *engine, size_t id, struct instant now, struct ctl
 	const char *text = own ? info.text : info.ack_text;
 	row->code = (enum result)(own ? info.code : info.ack_code);
 	snprintf(row->text, sizeof row->text, "%s", text != NULL ? text : "");
+	if (!info.connected)
+		say_absent(engine, &info, now, row);
 }
 
 static void

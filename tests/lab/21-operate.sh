@@ -115,6 +115,8 @@ tap "two captures, four rules" fabric_wait 20 rules_are 4
 tap "what the switch counts is told" fabric_wait 20 leaf1_says "^commits +[1-9]"
 tap "one analyser is copied to" leaf1_says "^destinations +1$"
 tap "no hardware stands behind its tables" leaf1_says "^back end +kernel$"
+quiet() { ctl capture show "$first" | tr -s ' \n' ' ' | grep -q "no packet matched in .* interface in agent.conf"; }
+tap "one whose rules match nothing says what to look at" fabric_wait 20 quiet
 tap "one is stopped" ctl capture stop "$first"
 tap "it ended" fabric_wait 20 capture_is "$first" "ended"
 tap "two rules are left" fabric_wait 20 rules_are 2
@@ -183,6 +185,14 @@ kill $follower 2>/dev/null
 # Forgotten: its session is cut, and it waits again.
 tap "forget the switch" ctl agents forget leaf1
 tap "it waits again" fabric_wait 40 agent_is waiting waiting
+
+# One that was given another controller's key reads no answer: the operator is told.
+fabric_keys "$build" other leaf2
+fabric_agent_conf leaf2 leaf2 other
+fabric_start /run/fs/agent2.log sw "$build/finderscope-agent" -c /run/fs/leaf2.conf
+print=$(ctl --json pubkey /run/fs/leaf2.key | field fingerprint)
+misled() { ctl events "$print" | grep -q "switch $print: cannot be understood.*its controller_key is not the key"; }
+tap "an agent with another controller's key is told of" fabric_wait 20 misled
 tap "events are JSON, each line" python3 -c 'import json
 for line in open("/run/fs/events.json"): json.loads(line)'
 tap "the programs said nothing a sanitizer would" sh -c '! grep -E "Sanitizer|runtime error" /run/fs/*.log'
