@@ -6,7 +6,8 @@
 #include <string.h>
 
 #define COLUMNS_MAX 32
-#define INDENT 4 /* of what goes below a row */
+#define INDENT 4      /* of what goes below a row */
+#define WRAP_LEAST 30 /* columns that a text needs to be readable */
 
 struct cell {
 	char *text;
@@ -181,6 +182,19 @@ width_of(const struct text_table *table, const struct layout *layout)
 	return width;
 }
 
+/* Where all but the last column leave enough room for a text, it is broken there. */
+static bool
+wraps_last(const struct text_table *table, const struct layout *layout)
+{
+	size_t last = table->columns;
+
+	while (last-- > 1)
+		if (layout->shown[last])
+			break;
+	return last > 0 && !table->right[last] &&
+	       width_of(table, layout) - layout->widths[last] + WRAP_LEAST <= table->width;
+}
+
 static void
 lay_out(const struct text_table *table, struct layout *layout)
 {
@@ -204,6 +218,8 @@ lay_out(const struct text_table *table, struct layout *layout)
 		layout->shown[i] = said[i];
 	/* The first column stays: it names the row. */
 	layout->shown[0] = true;
+	if (wraps_last(table, layout))
+		return;
 	for (size_t i = table->columns; i-- > 1 && width_of(table, layout) > table->width;)
 		if (layout->shown[i]) {
 			layout->shown[i] = false;
@@ -279,7 +295,7 @@ static void
 print_row(const struct text_table *table, const struct cell *cells, const struct layout *layout,
     FILE *file)
 {
-	size_t last = 0;
+	size_t last = 0, at = 0;
 	bool first = true;
 
 	for (size_t i = 0; i < table->columns; i++)
@@ -291,10 +307,15 @@ print_row(const struct text_table *table, const struct cell *cells, const struct
 			continue;
 		if (!first)
 			fputs("  ", file);
+		at += first ? 0 : 2;
 		first = false;
 		if (table->right[i])
 			fprintf(file, "%*s", gap, "");
-		print_cell(table, &cells[i], file);
+		if (i == last && !table->right[i])
+			(void)print_wrapped(table, &cells[i], at, at, file);
+		else
+			print_cell(table, &cells[i], file);
+		at += layout->widths[i];
 		if (!table->right[i] && i != last)
 			fprintf(file, "%*s", gap, "");
 	}

@@ -80,9 +80,8 @@ reach(struct ctl *ctl, bool writes)
 	case ENOENT:
 	case ECONNREFUSED:
 		return ask_fail(ctl, CTL_EXIT_UNREACHED, RESULT_NOT_CONNECTED,
-		    "no controller answers at %s; is finderscope-controller running? --socket "
-		    "names "
-		    "another place",
+		    "no controller answers at %s; is it running? systemctl status "
+		    "finderscope-controller; --socket names another place",
 		    path);
 	case EACCES:
 		return ask_fail(ctl, CTL_EXIT_UNREACHED, RESULT_NOT_PERMITTED,

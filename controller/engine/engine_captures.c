@@ -144,7 +144,10 @@ engine_captures(void *user, uint64_t id, bool all, uint64_t cursor, struct serve
 		struct ctl_capture row;
 
 		if (c == NULL) {
-			serve_text(reply, "there is no capture %" PRIu64, id);
+			serve_text(reply,
+			    "there is no capture %" PRIu64
+			    "; finderscopectl captures --all lists them",
+			    id);
 			return RESULT_NOT_FOUND;
 		}
 		capture_row(engine, c, now, &row);
@@ -267,9 +270,14 @@ static enum result
 answer(uint64_t id, enum result code, struct serve_reply *reply)
 {
 	if (code == RESULT_NOT_FOUND)
-		serve_text(reply, "there is no capture %" PRIu64, id);
+		serve_text(reply,
+		    "there is no capture %" PRIu64 "; finderscopectl captures --all lists them",
+		    id);
 	else if (code == RESULT_ALREADY)
-		serve_text(reply, "capture %" PRIu64 " is not wanted any more already", id);
+		serve_text(reply,
+		    "capture %" PRIu64 " is over, or ends already; finderscopectl capture show "
+		    "%" PRIu64 " says why",
+		    id, id);
 	return code;
 }
 

@@ -249,6 +249,31 @@ find_exporter(
 	return RESULT_NOT_CONNECTED;
 }
 
+/* One of the local networks. */
+static bool
+is_ours(struct engine *engine, const struct addr *addr)
+{
+	struct feeds_match matches[MATCHES];
+	size_t count;
+
+	(void)feeds_lookup(engine->feeds, addr, 0, matches, MATCHES, &count);
+	for (size_t i = 0; i < count && i < MATCHES; i++)
+		if (strcmp(kind_of(&matches[i]), "local") == 0)
+			return true;
+	return false;
+}
+
+/* And what was seen: of the conversation, or of the one address that was named, whose it is. */
+static void
+look_back(struct engine *engine, const struct serve_explain *q, const struct addr *local,
+    struct serve_reply *reply)
+{
+	if (local == NULL && is_ours(engine, &q->remote))
+		engine_seen(engine, &q->remote, NULL, q->cursor, reply);
+	else
+		engine_seen(engine, local, &q->remote, q->cursor, reply);
+}
+
 enum result
 engine_explain(void *user, const struct serve_explain *q, struct serve_reply *reply)
 {
@@ -259,14 +284,27 @@ engine_explain(void *user, const struct serve_explain *q, struct serve_reply *re
 	struct addr exporter;
 	enum result code = find_exporter(engine, q->from, &exporter, reply);
 
+	const struct addr *local = q->local.family != 0 ? &q->local : NULL;
+
 	if (code != RESULT_OK)
 		return code;
 	if (q->local.family != 0 && q->local.family != q->remote.family) {
 		serve_text(reply, "one address is IPv4, the other IPv6: no conversation");
 		return RESULT_BAD_REQUEST;
 	}
+	if (q->cursor != 0) {
+		look_back(engine, q, local, reply);
+		return RESULT_OK;
+	}
 	if (listed == FEEDS_ALLOWED || listed == FEEDS_NEVER) {
-		step_row(reply, "allowed", RESULT_END_ALLOWED, verdict_says(listed));
+		if (local == NULL && is_ours(engine, &q->remote))
+			step_row(reply, "local", RESULT_OK,
+			    "a host of ours; with a remote address behind it, explain says what "
+			    "would "
+			    "be done");
+		else
+			step_row(reply, "allowed", RESULT_END_ALLOWED, verdict_says(listed));
+		look_back(engine, q, local, reply);
 		return RESULT_OK;
 	}
 	imagine(engine, q, &exporter, &sighting);
@@ -278,6 +316,7 @@ engine_explain(void *user, const struct serve_explain *q, struct serve_reply *re
 	    verdict.code == RESULT_OK ? "one more sample opens a capture"
 	    : verdict.alert           ? "no capture; one more sample is an alert"
 				      : "no capture");
+	look_back(engine, q, local, reply);
 	return RESULT_OK;
 }
 

@@ -16,8 +16,10 @@
 static uint64_t
 since(struct instant now, struct instant then)
 {
-	return then.ns > 0 && clk_diff(now, then) > 0 ? (uint64_t)(clk_diff(now, then) / CLK_MS)
-						      : 0;
+	/* Right now is not never. */
+	if (then.ns <= 0)
+		return 0;
+	return clk_diff(now, then) > CLK_MS ? (uint64_t)(clk_diff(now, then) / CLK_MS) : 1;
 }
 
 static void
@@ -59,7 +61,7 @@ say_absent(const struct engine *engine, const struct agents_info *info, struct i
 	char own[KEYS_FINGERPRINT_MAX];
 
 	row->code = RESULT_NOT_CONNECTED;
-	if (info->misled.ns != 0 && clk_diff(now, info->misled) < MISLED)
+	if (info->misled.ns > info->heard.ns && clk_diff(now, info->misled) < MISLED)
 		snprintf(row->text, sizeof row->text,
 		    "it dials, but its controller_key is not the key of this controller, %s",
 		    keys_fingerprint(engine->settings->agents.keys.public_key, own));

@@ -362,7 +362,15 @@ release(void *user, const struct serve_peer *peer, const char *name, bool on, co
 		return RESULT_NOT_FOUND;
 	}
 	(void)decide_release(engine->decide, id, on, peer->name, why, clk_now());
-	serve_text(reply, "%s: %s", name, on ? "its rules go" : "may hold rules again");
+	if (all)
+		serve_text(reply, "%s",
+		    on ? "all switches: their rules go, and none come until unrelease all"
+		       : "all switches may hold rules again");
+	else
+		serve_text(reply,
+		    on ? "%s: its rules go, and none come until unrelease %s"
+		       : "%s may hold rules again%.0s",
+		    name, name);
 	return RESULT_OK;
 }
 

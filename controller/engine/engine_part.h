@@ -138,6 +138,11 @@ void engine_store_close(struct engine *engine);
 int engine_recent_init(struct engine *engine);
 void engine_recent_look_back(struct engine *engine);
 
+/* engine_seen.c: what was seen lately of a conversation, of all of a local host (remote NULL) or of
+ * a remote one (local NULL), as steps; one page of it. */
+void engine_seen(struct engine *engine, const struct addr *local, const struct addr *remote,
+    uint64_t cursor, struct serve_reply *reply);
+
 /* engine_ops.c: the rest of what the control sockets ask. */
 extern const struct serve_ops engine_ops;
 

@@ -55,12 +55,13 @@ void serve_id(struct serve_reply *reply, uint64_t capture);
 void serve_text(struct serve_reply *reply, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* What would be done about a sample of that conversation. */
+/* What would be done about a sample of that conversation, and what was seen of it. */
 struct serve_explain {
 	struct addr remote, local; /* local may be of family 0 */
 	uint16_t port;             /* the remote one; 0: none */
 	const char *from;          /* a switch's name or an exporter's address; "": none */
 	uint32_t vni;              /* 0: none */
+	uint64_t cursor;           /* 0: the first page */
 };
 
 /*

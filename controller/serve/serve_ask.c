@@ -78,7 +78,8 @@ ask(const struct serve_ops *ops, void *user, const struct serve_peer *peer,
 		return ops->lookup(user, &q->addr, q->port, q->cursor, reply);
 	case CTL_EXPLAIN:
 		return ops->explain(user,
-		    &(struct serve_explain){q->addr, q->other, q->port, q->name, q->vni}, reply);
+		    &(struct serve_explain){q->addr, q->other, q->port, q->name, q->vni, q->cursor},
+		    reply);
 	case CTL_EVENTS:
 		return ops->events(user, q->count, q->id, q->cursor, reply);
 	case CTL_FREEZE:

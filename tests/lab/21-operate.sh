@@ -164,6 +164,10 @@ fabric_start /run/fs/ping.log host ping -q -I 10.1.0.3 -i 0.05 198.51.100.9
 fourth() { ctl --json captures | field captures 0 by | grep -q blocklist; }
 tap "a sample opens a capture" fabric_wait 30 fourth
 fourth=$(ctl --json captures | field captures 0 id)
+seen() { ctl explain 10.1.0.3 | grep -qE '^seen .*10.1.0.3 and 198.51.100.9: [0-9]+ samples, .* listed now by list'; }
+tap "explain of a host of ours alone says whom it was seen with" fabric_wait 20 seen
+tap_says "and of one that no sample told of, that" "no sample of 10.1.0.99 since" ctl explain 10.1.0.99
+tap_says "of a pair it says both" "^looked back .*1 conversation of 10.1.0.3 and 198.51.100.9 since" ctl explain 10.1.0.3 198.51.100.9
 write_conf 'allow = {198.51.100.9}'
 tap "reload" ctl reload
 tap "the capture it no longer supports is ended" fabric_wait 20 capture_is "$fourth" "ended"

@@ -103,7 +103,7 @@ nobody_is_there(void **state)
 
 	(void)state;
 	assert_int_equal(ask_at("/nonexistent/sock", text, sizeof text), CTL_EXIT_UNREACHED);
-	assert_non_null(strstr(text, "is finderscope-controller running?"));
+	assert_non_null(strstr(text, "systemctl status finderscope-controller"));
 	memset(path, 'x', sizeof path - 1);
 	path[0] = '/';
 	path[sizeof path - 1] = '\0';

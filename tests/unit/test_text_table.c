@@ -156,6 +156,32 @@ folds(void **state)
 	text_table_free(&table);
 }
 
+/* A text that is last has its own column broken where there is room for it. */
+static void
+wraps_the_last(void **state)
+{
+	struct text_table *table = text_table_new(false);
+
+	(void)state;
+	text_table_width(table, 40);
+	text_table_column(table, "step", false);
+	text_table_column(table, "none", false);
+	text_table_column(table, "because", false);
+	text_table_cell(table, "place", TEXT_TABLE_PLAIN);
+	text_table_cell(table, "", TEXT_TABLE_PLAIN);
+	text_table_cell(
+	    table, "no switch is known to see this conversation at all", TEXT_TABLE_PLAIN);
+	text_table_cell(table, "feed", TEXT_TABLE_PLAIN);
+	text_table_cell(table, "", TEXT_TABLE_PLAIN);
+	text_table_cell(table, "good", TEXT_TABLE_PLAIN);
+	expect(table, false,
+	    "step   because\n"
+	    "place  no switch is known to see this\n"
+	    "       conversation at all\n"
+	    "feed   good\n");
+	text_table_free(&table);
+}
+
 static void
 wraps_down(void **state)
 {
@@ -252,6 +278,7 @@ main(void)
 	    cmocka_unit_test(disarms),
 	    cmocka_unit_test(prints_down),
 	    cmocka_unit_test(folds),
+	    cmocka_unit_test(wraps_the_last),
 	    cmocka_unit_test(wraps_down),
 	    cmocka_unit_test(ascii_alone),
 	    cmocka_unit_test(bounds_columns),
