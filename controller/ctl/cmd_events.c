@@ -114,7 +114,7 @@ print_kept(struct events *events)
 static void
 say_reach(const struct events *events)
 {
-	char time[CLK_TEXT_MAX];
+	char time[EVENT_TEXT_TIME_MAX];
 	bool older = events->since && events->oldest > events->since;
 
 	if (events->seen > 0 && !older)
@@ -125,7 +125,7 @@ say_reach(const struct events *events)
 		fprintf(stderr,
 		    "finderscopectl: %sthe controller remembers events since %s; older ones are in "
 		    "its file of events, if it keeps one\n",
-		    events->seen ? "" : "nothing found; ", clk_format_wall(events->oldest, time));
+		    events->seen ? "" : "nothing found; ", event_text_time(events->oldest, time));
 }
 
 static int

@@ -35,19 +35,26 @@ event_text_wall(const json_t *event)
 	return (int64_t)timegm(&tm) * CLK_S + (*rest == '.' ? atoi(rest + 1) * CLK_MS : 0);
 }
 
+char *
+event_text_time(int64_t wall_ns, char text[EVENT_TEXT_TIME_MAX])
+{
+	time_t seconds = (time_t)(wall_ns / CLK_S);
+	struct tm tm;
+	size_t n = 0;
+
+	if (localtime_r(&seconds, &tm) != NULL)
+		n = strftime(text, EVENT_TEXT_TIME_MAX, "%Y-%m-%d %H:%M:%S", &tm);
+	snprintf(text + n, EVENT_TEXT_TIME_MAX - n, ".%03d", (int)(wall_ns % CLK_S / CLK_MS));
+	return text;
+}
+
 static void
 put_time(const json_t *event, FILE *file)
 {
 	int64_t wall = event_text_wall(event);
-	time_t seconds = (time_t)(wall / CLK_S);
-	struct tm tm;
-	char text[40];
+	char text[EVENT_TEXT_TIME_MAX];
 
-	if (wall == 0 || localtime_r(&seconds, &tm) == NULL ||
-	    strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &tm) == 0)
-		fprintf(file, "%s  ", text_of(event, "time"));
-	else
-		fprintf(file, "%s.%03d  ", text, (int)(wall % CLK_S / CLK_MS));
+	fprintf(file, "%s  ", wall ? event_text_time(wall, text) : text_of(event, "time"));
 }
 
 /* " LEAD TEXT" where there is one. */
@@ -194,6 +201,16 @@ put_back(const json_t *event, FILE *file)
 	put_listed(event, file);
 }
 
+static void
+put_back_summary(const json_t *event, FILE *file)
+{
+	fprintf(file,
+	    "looking back: %" JSON_INTEGER_FORMAT " conversations, %" JSON_INTEGER_FORMAT
+	    " with an address that is listed now",
+	    number_of(event, "conversations"), number_of(event, "listed"));
+	put(file, "; known since ", text_of(event, "covered_from"));
+}
+
 /* Whatever it is: its keys. */
 static void
 put_keys(const json_t *event, FILE *file)
@@ -226,7 +243,8 @@ put_event(const json_t *event, FILE *file)
 	} kinds[] = {{"capture", put_capture}, {"moved", put_capture}, {"alert", put_seen},
 	    {"shadow", put_seen}, {"refused", put_seen}, {"scanner", put_seen},
 	    {"mitigate", put_seen}, {"sighting", put_seen}, {"freeze", put_stop},
-	    {"release", put_stop}, {"retrospective", put_back}};
+	    {"release", put_stop}, {"retrospective", put_back},
+	    {"retrospective_summary", put_back_summary}};
 	const char *kind = text_of(event, "event");
 
 	/* A switch that holds what nobody asked for has a name and no state. */

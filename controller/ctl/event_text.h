@@ -18,6 +18,10 @@ bool event_text_has(const json_t *event, const char *word);
 /* When it was, nanoseconds of 1970; 0: it does not say. */
 int64_t event_text_wall(const json_t *event);
 
+/* "2026-11-26 02:14:07.039", on this machine's clock and in its zone. */
+#define EVENT_TEXT_TIME_MAX 40
+char *event_text_time(int64_t wall_ns, char text[EVENT_TEXT_TIME_MAX]);
+
 /*
  * A time that a person names, in the zone of this machine: "02:10" and "02:10:30" are the last such
  * time before `now`, "2026-11-26 02:10" and "2026-11-26T02:10" that one (with Z: in UTC), "2h" so

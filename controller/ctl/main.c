@@ -27,6 +27,8 @@ main(int argc, char *argv[])
 	int code;
 
 	(void)setlocale(LC_CTYPE, "");
+	/* A reader that has enough is no error, whatever a parent ignores. */
+	(void)signal(SIGPIPE, SIG_DFL);
 	/* --json must be known before the words are: errors are in JSON too. */
 	code = words_parse(&ctl, argc, argv, error, sizeof error);
 	out_init(&ctl.out, stdout, ctl.json);

@@ -60,8 +60,9 @@ feed_event(struct engine *engine, const struct feeds_event *e, struct instant no
 		    (char *)NULL);
 		return;
 	case FEEDS_PUBLISHED:
-		log_info("table %u: %zu IPv4 and %zu IPv6 entries, built in %u ms", e->version,
-		    e->entries4, e->entries6, e->build_ms);
+		log_info("table %u: %zu IPv4 and %zu IPv6 prefixes (lists, allow-lists, local "
+			 "networks), built in %u ms",
+		    e->version, e->entries4, e->entries6, e->build_ms);
 		decide_rejudge(engine->decide, judge, engine, now);
 		engine_recent_look_back(engine);
 		return;

@@ -116,6 +116,9 @@ waiting_agent_row(const struct waiting_row *w, struct instant now, struct ctl_ag
 	snprintf(row->fingerprint, sizeof row->fingerprint, "%s", w->fingerprint);
 	snprintf(row->host, sizeof row->host, "%s", w->name);
 	snprintf(row->version, sizeof row->version, "%s", w->version);
+	snprintf(row->text, sizeof row->text,
+	    "finderscopectl agents accept %s lets it in, if its own --public-key says the same",
+	    w->fingerprint);
 	for (size_t i = 0; i < w->addr_count && row->addr_count < CTL_ADDRS_MAX; i++)
 		row->addrs[row->addr_count++] = w->addrs[i];
 }

@@ -291,6 +291,9 @@ exporters(void *user, uint64_t cursor, struct serve_reply *reply)
 			    fleet_name(&engine->fleet, (unsigned)id));
 		else
 			snprintf(row.text, sizeof row.text, "%s", why_unknown(code));
+		if (id >= 0 && clk_diff(now, x->last) > SILENT)
+			snprintf(row.text, sizeof row.text,
+			    "silent: does its sFlow still come here, UDP port and address?");
 		if (!serve_exporter(reply, &row)) {
 			serve_next(reply, i);
 			break;

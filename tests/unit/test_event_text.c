@@ -60,6 +60,10 @@ static const struct {
     {"{\"time\":\"2026-11-26T02:14:08.000Z\",\"event\":\"release\",\"who\":\"root\","
      "\"name\":\"leaf1\",\"on\":false}",
 	"2026-11-26 02:14:08.000  release leaf1 lifted by root"},
+    {"{\"time\":\"2026-11-26T02:14:08.000Z\",\"event\":\"retrospective_summary\","
+     "\"conversations\":12,\"listed\":1,\"covered_from\":\"2026-11-25T02:14:00.000Z\"}",
+	"2026-11-26 02:14:08.000  looking back: 12 conversations, 1 with an address that is listed "
+	"now; known since 2026-11-25T02:14:00.000Z"},
     /* Of another release, and hostile. */
     {"{\"time\":\"2026-11-26T02:14:08.000Z\",\"event\":\"eclipse\",\"of\":\"\\u001b[2Jsun\","
      "\"n\":3}",
@@ -105,7 +109,7 @@ is_about(void **state)
 	json_decref(event);
 }
 
-#define AT(seconds) ((int64_t)(seconds) * CLK_S)
+#define AT(seconds) ((int64_t)(seconds)*CLK_S)
 
 static void
 knows_when(void **state)
