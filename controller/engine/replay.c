@@ -161,7 +161,7 @@ meet(struct replay *r, const struct addr *exporter, enum result code)
 	r->strangers[i].sightings++;
 }
 
-static void
+static bool
 commit(void *user)
 {
 	struct replay *r = user;
@@ -192,6 +192,7 @@ commit(void *user)
 	if (after(r) < 0)
 		r->bad = true;
 	replay_fabric_sample(&r->fabric, s);
+	return true;
 }
 
 /* ---- birth and end ---- */

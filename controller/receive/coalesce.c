@@ -21,7 +21,7 @@ coalesce_new(size_t max, struct coalesce **ret_coalesce)
 	struct coalesce *c;
 	size_t size = 16;
 
-	if (max == 0 || max > 65536)
+	if (max == 0 || max > COALESCE_MAX)
 		return -EINVAL;
 	c = calloc(1, sizeof *c);
 	if (c == NULL)
@@ -109,10 +109,12 @@ coalesce_add(struct coalesce *c, const struct sighting *s)
 
 		if (!alike(first, s))
 			continue;
-		if (first->merged == UINT32_MAX)
+		/* It may stand for others itself. */
+		if (first->merged >= UINT32_MAX - s->merged)
 			return false;
-		first->merged++;
-		first->merged_bytes += (uint64_t)s->frame_length * s->sampling_rate;
+		first->merged += 1 + s->merged;
+		first->merged_bytes +=
+		    (uint64_t)s->frame_length * s->sampling_rate + s->merged_bytes;
 		c->merged++;
 		return true;
 	}

@@ -15,11 +15,14 @@
 
 struct coalesce;
 
-/* Room for `max` conversations at a time. 0, -EINVAL (0 or over 2^16), -ENOMEM. */
+#define COALESCE_MAX 65536
+
+/* Room for `max` conversations at a time. 0, -EINVAL (0 or over COALESCE_MAX), -ENOMEM. */
 int coalesce_new(size_t max, struct coalesce **ret_coalesce);
 void coalesce_free(struct coalesce **coalesce);
 
-/* Takes a copy, or counts it to one like it. False: the batch is full, and this one not in it. */
+/* Takes a copy, or counts it, and those it stands for, to one like it. False: the batch is full,
+ * and this one not in it. */
 bool coalesce_add(struct coalesce *coalesce, const struct sighting *sighting);
 
 /* Hands the batch out and begins another; returns how many. */

@@ -244,7 +244,8 @@ hand_out(struct glance *glance, const struct pair *pair, uint32_t set)
 	sighting_packet(sighting, &packet, number);
 	sighting_extended(sighting, &sample);
 	sighting_entries(sighting, look->view, set);
-	glance->sink.commit(glance->sink.user);
+	if (!glance->sink.commit(glance->sink.user))
+		return;
 	glance->counters.sightings++;
 	look->handed++;
 }

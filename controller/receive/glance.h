@@ -10,6 +10,7 @@
 #ifndef CONTROLLER_RECEIVE_GLANCE_H
 #define CONTROLLER_RECEIVE_GLANCE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,11 +33,11 @@ struct glance_counters {
 	uint64_t sightings;            /* handed out */
 };
 
-/* Where sightings go: `reserve` gives a place to fill or NULL (then this one is lost, and counted
- * by it), `commit` takes it over. */
+/* Where sightings go: `reserve` gives a place to fill, `commit` takes it over. NULL or false: there
+ * is no room; this one is lost, and counted by them. */
 struct glance_sink {
 	struct sighting *(*reserve)(void *user);
-	void (*commit)(void *user);
+	bool (*commit)(void *user);
 	void *user;
 };
 

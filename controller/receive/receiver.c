@@ -31,11 +31,12 @@
 #define FLOOD_WAITING 1024 /* sightings that make a flood */
 #define FLOOD_BATCH 512    /* conversations handed out at a time then */
 #define FLOOD_MOST 16384   /* sightings looked at for that */
+#define RING_FLOOD 4       /* a thread's ring that is full by this part is in one */
 
 /* What a thread counts for itself, and what it shows to the main thread after each batch: 64-bit
  * numbers all of them, so that they can be shown one by one. */
 struct tally {
-	uint64_t datagrams, bytes, refused_source, receive_errors, truncated;
+	uint64_t datagrams, bytes, refused_source, receive_errors, truncated, merged;
 	struct glance_counters seen;
 };
 /* The kernel counts a socket's losses in 32 bits, which a flood fills within hours. */
@@ -55,6 +56,10 @@ struct receiver_thread {
 	struct drops *drops; /* and what was lost there; the main thread's */
 	struct exporters *exporters;
 	struct ring *ring;
+	size_t flood;            /* sightings in it that make one */
+	struct coalesce *held;   /* what came in a flood, taken together until the ring has room */
+	struct sighting *slot;   /* in the ring, for the sighting that is being filled; or NULL, */
+	struct sighting scratch; /* then this one is */
 	struct glance *glance;
 	struct tally tally;
 	bool handed;          /* a sighting, in this batch */
@@ -88,15 +93,56 @@ static struct sighting *
 sink_reserve(void *user)
 {
 	struct receiver_thread *thread = user;
-	return ring_reserve(thread->ring);
+	bool flood =
+	    coalesce_count(thread->held) > 0 || ring_waiting(thread->ring) >= thread->flood;
+	thread->slot = flood ? NULL : ring_reserve(thread->ring);
+	return thread->slot != NULL ? thread->slot : &thread->scratch;
 }
 
-static void
+/*
+ * In a flood a conversation's sightings are taken together before they come to the ring, so that
+ * one that repeats itself a million times takes one place and not all of them, however long the
+ * main thread is busy with something else. Conversations beyond what is held use up the ring.
+ */
+static bool
 sink_commit(void *user)
 {
 	struct receiver_thread *thread = user;
+	if (thread->slot == NULL) {
+		if (coalesce_add(thread->held, &thread->scratch))
+			return true;
+		thread->slot = ring_reserve(thread->ring);
+		if (thread->slot == NULL)
+			return false;
+		*thread->slot = thread->scratch;
+	}
 	ring_commit(thread->ring);
 	thread->handed = true;
+	return true;
+}
+
+static void
+put_in_ring(void *user, const struct sighting *sighting)
+{
+	struct receiver_thread *thread = user;
+	struct sighting *slot = ring_reserve(thread->ring);
+	if (slot == NULL)
+		return;
+	*slot = *sighting;
+	ring_commit(thread->ring);
+	thread->handed = true;
+}
+
+/* What is held goes to the ring when that has room for all of it. True: some is left. */
+static bool
+pour(struct receiver_thread *thread)
+{
+	if (coalesce_count(thread->held) == 0)
+		return false;
+	if (ring_waiting(thread->ring) > thread->flood / 2)
+		return true;
+	coalesce_flush(thread->held, put_in_ring, thread);
+	return false;
 }
 
 static void
@@ -115,6 +161,7 @@ show(struct receiver_thread *thread)
 {
 	uint64_t words[TALLY_WORDS];
 	thread->tally.seen = *glance_counters(thread->glance);
+	thread->tally.merged = coalesce_merged(thread->held);
 	memcpy(words, &thread->tally, sizeof words);
 	for (size_t i = 0; i < TALLY_WORDS; i++)
 		atomic_store_explicit(&thread->shown[i], words[i], memory_order_relaxed);
@@ -168,12 +215,13 @@ receive(struct receiver_thread *thread, int fd)
 }
 
 /*
- * Waits until there is something to receive. When batches follow each other closely the thread
- * sleeps a moment instead of being woken for every datagram or two: a wake-up costs more than a
- * datagram does, and the socket buffer holds what comes meanwhile.
+ * Waits until there is something to receive, or a moment when there is something to do besides.
+ * When batches follow each other closely the thread sleeps a moment instead of being woken for
+ * every datagram or two: a wake-up costs more than a datagram does, and the socket buffer holds
+ * what comes meanwhile.
  */
 static void
-wait_for_more(struct receiver_thread *thread, struct pollfd *polls)
+wait_for_more(struct receiver_thread *thread, struct pollfd *polls, bool besides)
 {
 	size_t count = thread->receiver->listen_count;
 	rcu_thread_offline();
@@ -183,7 +231,7 @@ wait_for_more(struct receiver_thread *thread, struct pollfd *polls)
 		thread->close = false;
 		(void)nanosleep(&moment, NULL);
 	} else {
-		(void)poll(polls, count + 1, -1);
+		(void)poll(polls, count + 1, besides ? 1 : -1);
 	}
 	rcu_thread_online();
 }
@@ -203,6 +251,7 @@ thread_main(void *user)
 		bool more = false;
 		for (size_t i = 0; i < count; i++)
 			more |= receive(thread, thread->fds[i]);
+		bool left = pour(thread);
 		if (thread->handed) {
 			thread->handed = false;
 			wake(receiver);
@@ -211,7 +260,7 @@ thread_main(void *user)
 		if (more)
 			rcu_quiescent_state();
 		else
-			wait_for_more(thread, polls);
+			wait_for_more(thread, polls, left);
 	}
 	rcu_unregister_thread();
 	return NULL;
@@ -233,6 +282,7 @@ thread_free(struct receiver_thread *thread, size_t listen_count)
 	glance_free(&thread->glance);
 	exporters_free(&thread->exporters);
 	ring_free(&thread->ring);
+	coalesce_free(&thread->held);
 	free(thread);
 }
 
@@ -269,7 +319,12 @@ thread_new(struct receiver *receiver, const struct receiver_conf *conf, unsigned
 	    conf->exporters_max ? conf->exporters_max : EXPORTERS_MAX, seed, &thread->exporters);
 	if (r < 0)
 		goto fail;
-	r = ring_new(conf->ring_slots ? conf->ring_slots : RING_SLOTS, &thread->ring);
+	unsigned slots = conf->ring_slots ? conf->ring_slots : RING_SLOTS;
+	thread->flood = slots > RING_FLOOD ? slots / RING_FLOOD : 1;
+	r = ring_new(slots, &thread->ring);
+	if (r == 0)
+		r = coalesce_new(
+		    slots > 2 * COALESCE_MAX ? COALESCE_MAX : (slots + 1) / 2, &thread->held);
 	if (r < 0)
 		goto fail;
 	struct glance_sink sink = {sink_reserve, sink_commit, thread};
@@ -602,7 +657,7 @@ receiver_stats(const struct receiver *receiver, struct receiver_stats *ret_stats
 	stats.receive_errors = tally.receive_errors;
 	stats.truncated = tally.truncated;
 	stats.seen = tally.seen;
-	stats.merged = coalesce_merged(receiver->coalesce);
+	stats.merged = tally.merged + coalesce_merged(receiver->coalesce);
 	*ret_stats = stats;
 }
 

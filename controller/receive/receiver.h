@@ -42,7 +42,8 @@ struct receiver_conf {
 	size_t listen_count;    /* 0: all addresses, port 6343 */
 	unsigned threads;       /* default: one a core; at most RECEIVER_THREADS_MAX */
 	int64_t socket_buffer;  /* bytes a socket; default RECEIVER_SOCKET_BUFFER */
-	unsigned ring_slots;    /* sightings a thread, rounded up to a power of two; default 4096 */
+	unsigned ring_slots;    /* sightings a thread, rounded up to a power of two; default 4096;
+				   half as many conversations are held back in a flood */
 	unsigned exporters_max; /* a thread; default 16384 */
 	const struct prefix *allow; /* where datagrams may come from (UDP source) */
 	size_t allow_count;         /* 0: anywhere */
@@ -77,8 +78,9 @@ int receiver_fd(const struct receiver *receiver);
 /*
  * Hands at most `max` waiting sightings to `take`, turn by turn from each thread's ring; the
  * pointer is valid during the call alone. Returns how many. When some are left receiver_fd stays
- * readable. In a flood (1,024 wait and `max` is 512 or more) those that say the same of one
- * conversation are taken together: `merged` of sightings.
+ * readable. In a flood those that say the same of one conversation are taken together (`merged` of
+ * sightings): by a thread while a quarter of its ring waits, and here when 1,024 wait and `max` is
+ * 512 or more.
  */
 size_t receiver_drain(struct receiver *receiver,
     void (*take)(void *user, const struct sighting *sighting), void *user, size_t max);
@@ -95,7 +97,7 @@ struct receiver_stats {
 	uint64_t receive_errors;
 	uint64_t truncated;          /* longer than the receive buffer: its end is missing */
 	struct glance_counters seen; /* samples, rejects, headers, pairs, sightings */
-	uint64_t ring_drops;         /* lost because a ring was full */
+	uint64_t ring_drops;         /* lost because a ring was full, with what is held back */
 	uint64_t merged;             /* taken together with others of their conversation */
 	uint64_t exporters;          /* known now */
 	uint64_t exporters_evicted;  /* the longest silent made room for a new one */

@@ -50,11 +50,12 @@ reserve(void *user)
 	return &bench->sighting;
 }
 
-static void
+static bool
 commit(void *user)
 {
 	struct bench *bench = user;
 	bench->sightings++;
+	return true;
 }
 
 static void

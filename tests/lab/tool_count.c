@@ -66,11 +66,12 @@ reserve(void *user)
 	return user;
 }
 
-static void
+static bool
 commit(void *user)
 {
 	(void)user;
 	sighted++;
+	return true;
 }
 
 int

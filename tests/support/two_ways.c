@@ -36,7 +36,7 @@ reserve(void *user)
 	return &ways->sighting;
 }
 
-static void
+static bool
 commit(void *user)
 {
 	struct two_ways *ways = user;
@@ -45,6 +45,7 @@ commit(void *user)
 		ways->quick[ways->quick_count] =
 		    (struct found){s->local, s->remote, s->outbound, s->inner};
 	ways->quick_count++;
+	return true;
 }
 
 struct two_ways *

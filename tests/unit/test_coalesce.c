@@ -73,6 +73,29 @@ those_that_say_the_same_become_one(void **unused)
 	assert_null(c);
 }
 
+/* A receiver thread did it before, the main thread does it again. */
+static void
+those_that_stand_for_others_count_as_many(void **unused)
+{
+	struct sighting s = make();
+	struct out out = {.count = 0};
+	struct coalesce *c;
+
+	(void)unused;
+	assert_int_equal(coalesce_new(8, &c), 0);
+	assert_true(coalesce_add(c, &s));
+	s.merged = 41;
+	s.merged_bytes = 7000000000;
+	assert_true(coalesce_add(c, &s));
+	assert_int_equal(coalesce_merged(c), 1);
+	s.merged = UINT32_MAX - 42;
+	assert_false(coalesce_add(c, &s)); /* more than can be counted: another turn */
+	assert_int_equal(coalesce_flush(c, take, &out), 1);
+	assert_int_equal(out.all[0].merged, 42);
+	assert_int_equal(out.all[0].merged_bytes, 7000000000 + 100 * 1000);
+	coalesce_free(&c);
+}
+
 static void
 what_a_decision_could_tell_apart_stays_apart(void **unused)
 {
@@ -181,6 +204,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(those_that_say_the_same_become_one),
+	    cmocka_unit_test(those_that_stand_for_others_count_as_many),
 	    cmocka_unit_test(what_a_decision_could_tell_apart_stays_apart),
 	    cmocka_unit_test(a_full_batch_takes_no_new_one),
 	};

@@ -38,11 +38,12 @@ reserve(void *user)
 	return &sightings[sighted];
 }
 
-static void
+static bool
 commit(void *user)
 {
 	(void)user;
 	sighted++;
+	return true;
 }
 
 static int
@@ -589,11 +590,12 @@ side_reserve(void *user)
 	return &side->sightings[side->count];
 }
 
-static void
+static bool
 side_commit(void *user)
 {
 	struct side *side = user;
 	side->count++;
+	return true;
 }
 
 static void

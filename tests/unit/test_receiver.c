@@ -228,6 +228,23 @@ one_exporter_stays_with_one_thread(void **state)
 	slot_free(&slot);
 }
 
+/* From ten local hosts to a listed one. */
+static void
+forge_from(struct forge *forge, unsigned host, uint32_t sequence)
+{
+	static struct forge packet;
+	char text[32];
+	snprintf(text, sizeof text, "10.1.0.%u", host);
+	packet.length = 0;
+	forge_ethernet(&packet, 0x0800);
+	forge_ipv4(&packet, text, "198.51.100.9", 6);
+	forge_tcp(&packet, 40000, 443, 0x10);
+	forge_zero(&packet, 10 * host);
+	forge_datagram(forge, "192.0.2.250", sequence, sequence * 1000, 1);
+	forge_sample(forge, sequence, &packet);
+}
+
+/* Nobody drains: a ring of four, two more that are held back, and what is too much is counted. */
 static void
 a_full_ring_drops_and_counts(void **state)
 {
@@ -237,15 +254,17 @@ a_full_ring_drops_and_counts(void **state)
 	struct receiver_conf conf = {.threads = 1, .ring_slots = 4};
 	struct receiver *receiver = receiver_of_test(slot, &conf);
 	for (uint32_t i = 1; i <= 10; i++) {
-		forge_two(&forge, "192.0.2.250", i);
+		forge_from(&forge, i, i);
 		send_to(receiver, &forge);
 	}
 	struct receiver_stats stats = wait_datagrams(receiver, 10);
-	assert_int_equal(stats.ring_drops, 6);
-	assert_int_equal(stats.seen.sightings, 4);
+	assert_int_equal(stats.ring_drops, 4);
+	assert_int_equal(stats.seen.sightings, 6);
+	assert_int_equal(stats.merged, 0);
 	struct taken taken = {0};
 	/* Two at a time: the descriptor stays readable while some are left. */
-	wait_sightings(receiver, &taken, 4);
+	wait_sightings(receiver, &taken, 6);
+	assert_int_equal(taken.count, 6);
 	assert_int_equal(receiver_drain(receiver, take, &taken, 10), 0);
 	struct pollfd poll_fd = {.fd = receiver_fd(receiver), .events = POLLIN};
 	assert_int_equal(poll(&poll_fd, 1, 0), 0);
@@ -253,15 +272,33 @@ a_full_ring_drops_and_counts(void **state)
 	slot_free(&slot);
 }
 
+struct sum {
+	uint64_t sightings, bytes, calls;
+};
+
 static void
 add_up(void *user, const struct sighting *sighting)
 {
-	struct taken *taken = user;
-	taken->count += 1 + (size_t)sighting->merged;
-	taken->last = *sighting;
+	struct sum *sum = user;
+	sum->calls++;
+	sum->sightings += 1 + (uint64_t)sighting->merged;
+	sum->bytes +=
+	    (uint64_t)sighting->frame_length * sighting->sampling_rate + sighting->merged_bytes;
 }
 
-/* Two thousand samples of one conversation wait: the main thread sees one, and how many it was. */
+/* Drains until `count` sightings were told. */
+static void
+wait_sum(struct receiver *receiver, struct sum *sum, uint64_t count)
+{
+	while (sum->sightings < count) {
+		struct pollfd poll_fd = {.fd = receiver_fd(receiver), .events = POLLIN};
+		if (poll(&poll_fd, 1, DEADLINE_MS) != 1)
+			fail_msg("%lu of %lu", (unsigned long)sum->sightings, (unsigned long)count);
+		receiver_drain(receiver, add_up, sum, 512);
+	}
+}
+
+/* Two thousand samples of one conversation wait: the main thread sees some, and how many it was. */
 static void
 a_flood_is_taken_together(void **state)
 {
@@ -276,15 +313,56 @@ a_flood_is_taken_together(void **state)
 		if (i % 100 == 0)
 			wait_datagrams(receiver, i);
 	}
-	struct taken taken = {0};
-	assert_int_equal(receiver_drain(receiver, add_up, &taken, 512), 1);
-	assert_int_equal(taken.count, 2000);
-	struct receiver_stats stats;
-	receiver_stats(receiver, &stats);
-	assert_int_equal(stats.merged, 1999);
+	struct sum sum = {0};
+	assert_int_equal(receiver_drain(receiver, add_up, &sum, 512), 1);
+	/* What filled a quarter of the ring; the rest is one that the thread held back. */
+	assert_true(sum.sightings >= 1024);
+	wait_sum(receiver, &sum, 2000);
+	assert_int_equal(sum.sightings, 2000);
+	assert_in_range(sum.calls, 1, 2);
+	assert_int_equal(sum.bytes, UINT64_C(2000) * 1000 * (14 + 4 + 20 + 20 + 4));
+	struct receiver_stats stats = wait_datagrams(receiver, 2000);
+	assert_int_equal(stats.merged, 2000 - sum.calls);
+	assert_int_equal(stats.seen.sightings, 2000);
 	assert_int_equal(stats.ring_drops, 0);
 	struct pollfd poll_fd = {.fd = receiver_fd(receiver), .events = POLLIN};
 	assert_int_equal(poll(&poll_fd, 1, 0), 0);
+	receiver_free(&receiver);
+	slot_free(&slot);
+}
+
+/* A main thread that is busy for long, and far more sightings than the ring holds, of a few
+ * conversations: none is lost, and neither is a byte of the estimate. */
+static void
+a_flood_of_few_conversations_loses_nothing(void **state)
+{
+	(void)state;
+	static struct forge forge;
+	struct slot *slot = slot_of_test();
+	struct receiver_conf conf = {.threads = 1, .ring_slots = 32};
+	struct receiver *receiver = receiver_of_test(slot, &conf);
+	uint64_t bytes = 0;
+	for (uint32_t i = 1; i <= 3000; i++) {
+		unsigned host = i % 10 + 1;
+		forge_from(&forge, host, i);
+		send_to(receiver, &forge);
+		bytes += UINT64_C(1000) * (14 + 20 + 20 + 10 * host + 4);
+		if (i % 100 == 0)
+			wait_datagrams(receiver, i);
+	}
+	struct sum sum = {0};
+	wait_sum(receiver, &sum, 3000);
+	assert_int_equal(sum.sightings, 3000);
+	assert_int_equal(sum.bytes, bytes);
+	assert_int_equal(sum.calls, 8 + 10);
+	struct receiver_stats stats = wait_datagrams(receiver, 3000);
+	assert_int_equal(stats.ring_drops, 0);
+	assert_int_equal(stats.merged, 3000 - 18);
+	/* It is over: the next one comes at once, as it is. */
+	forge_from(&forge, 1, 3001);
+	send_to(receiver, &forge);
+	wait_sum(receiver, &sum, 3001);
+	assert_int_equal(sum.calls, 19);
 	receiver_free(&receiver);
 	slot_free(&slot);
 }
@@ -569,6 +647,7 @@ main(void)
 	    cmocka_unit_test(one_exporter_stays_with_one_thread),
 	    cmocka_unit_test(a_full_ring_drops_and_counts),
 	    cmocka_unit_test(a_flood_is_taken_together),
+	    cmocka_unit_test(a_flood_of_few_conversations_loses_nothing),
 	    cmocka_unit_test(sources_not_on_the_allow_list_are_refused),
 	    cmocka_unit_test(what_the_kernel_drops_is_told_by_socket),
 	    cmocka_unit_test(several_listen_addresses_of_both_families),
