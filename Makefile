@@ -94,6 +94,8 @@ $(BUILD)/gen/proto/%.pb-c.c: proto/%.proto
 	@mkdir -p $(BUILD)/gen
 	protoc-c --c_out=$(BUILD)/gen $<
 $(BUILD)/gen/proto/%.pb-c.h: $(BUILD)/gen/proto/%.pb-c.c ;
+# What is made lies among the system's headers, which the compiler's list of prerequisites leaves out.
+$(call obj,$(shell grep -rl --include='*.c' finderscope.pb-c.h common agent controller tests)): $(GEN_PROTO).h
 
 $(BUILD)/obj/%.o: %.c | $(GEN_PROTO).h
 	@mkdir -p $(@D)
