@@ -45,11 +45,42 @@ struct calls {
 	const char *slowest;
 };
 
+/* How long this thread could have run and was not let, since it began: the machine's, not ours.
+ * Always 0 where the kernel does not say. */
+static int64_t
+kept_waiting(void)
+{
+	static int fd = -2;
+	long long ran, waited;
+	char text[96];
+	ssize_t n;
+
+	if (fd == -2)
+		fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : pread(fd, text, sizeof text - 1, 0);
+	if (n <= 0)
+		return 0;
+	text[n] = '\0';
+	return sscanf(text, "%lld %lld", &ran, &waited) == 2 ? waited : 0;
+}
+
+/* When a call began. */
+struct begin {
+	struct instant at;
+	int64_t waited;
+};
+
+static struct begin
+call_begin(void)
+{
+	return (struct begin){clk_now(), kept_waiting()};
+}
+
 static void
-call_done(struct calls *calls, const char *name, struct instant *start)
+call_done(struct calls *calls, const char *name, struct begin *start)
 {
 	struct instant now = clk_now();
-	int64_t took = clk_diff(now, *start);
+	int64_t took = clk_diff(now, start->at) - (kept_waiting() - start->waited);
 
 	calls->count++;
 	calls->slow += took > SLOW_NS;
@@ -57,14 +88,14 @@ call_done(struct calls *calls, const char *name, struct instant *start)
 		calls->slowest_ns = took;
 		calls->slowest = name;
 	}
-	*start = clk_now();
+	*start = call_begin();
 }
 
 /* Once round all that the engine calls; true when the event came that ends it. */
 static bool
 main_round(struct feeds_rig *rig, struct calls *calls, enum feeds_event_kind kind, const char *feed)
 {
-	struct instant start = clk_now();
+	struct begin start;
 	struct feeds_info rows[8];
 	struct feeds_match matches[16];
 	char name[FEEDS_NAME_MAX];
@@ -73,7 +104,7 @@ main_round(struct feeds_rig *rig, struct calls *calls, enum feeds_event_kind kin
 
 	addr_parse("198.18.0.5", &listed);
 	addr_parse("8.8.8.8", &other);
-	start = clk_now();
+	start = call_begin();
 	feeds_info(rig->feeds, rows, 8);
 	call_done(calls, "feeds_info", &start);
 	feeds_lookup(rig->feeds, &listed, 0, matches, 16, &count);
@@ -176,7 +207,7 @@ bad_input_leaves_the_old_list_in_force(void **state)
 	struct calls calls = {0};
 
 	feeds_rig_web(rig, "l", "/l")->max_bytes = 1 << 20;
-	rig->conf[0].timeout_ns = SANITIZED ? 3 * CLK_S : 1 * CLK_S;
+	rig->conf[0].timeout_ns = 3 * CLK_S;
 	feeds_rig_page(rig, "/l", "198.18.0.5\n", "");
 	feeds_rig_start(rig);
 	feeds_rig_await_verdict(rig, "198.18.0.5", FEEDS_LISTED);
@@ -338,7 +369,7 @@ a_million_is_built_beside_the_main_thread(void **state)
 	/* Dropping it is no main thread's work either. */
 	calls = (struct calls){0};
 	rig->count = 0;
-	struct instant start = clk_now();
+	struct begin start = call_begin();
 	feeds_rig_reload(rig);
 	call_done(&calls, "feeds_reload", &start);
 	work_until(rig, &calls, FEEDS_PUBLISHED, NULL);
