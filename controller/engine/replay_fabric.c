@@ -90,18 +90,23 @@ take(struct replay_fabric *f, unsigned id, const struct order *order)
 	return 0;
 }
 
-/* What switch `id` says: of what it holds, and of what it dropped because it was told to. */
+/* What switch `id` says: of what it holds, and of what it dropped because it was told to. As an
+ * agent does, in so many messages as it takes. */
 static void
 say(struct replay_fabric *f, struct decide *decide, unsigned id, struct instant now)
 {
 	struct holding said[SAID_MAX];
 	size_t n = 0;
 
-	for (size_t i = 0; i < f->count && n < SAID_MAX; i++) {
+	for (size_t i = 0; i < f->count; i++) {
 		const struct replay_held *h = &f->held[i];
 
 		if (h->id != id)
 			continue;
+		if (n == SAID_MAX) {
+			decide_report(decide, id, said, n, false, false, now);
+			n = 0;
+		}
 		said[n++] = (struct holding){.capture = h->capture,
 		    .hold = !h->ordered      ? HOLD_ENDED
 			    : h->packets > 0 ? HOLD_MIRRORING

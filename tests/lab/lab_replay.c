@@ -116,6 +116,17 @@ record(void)
 	sample(f, T0 + 3701, "10.255.0.1", "10.1.1.9", "198.51.100.10", 80, 0x18);
 	sample(f, T0 + 3702, "10.255.0.1", "10.1.1.9", "198.51.100.10", 447, 0x18);
 	fclose(f);
+	/* One remote that hosts behind both leaves call: 10 of one, 10 of the other, one far off.
+	 */
+	f = pcap_begin("many.pcap");
+	for (int i = 0; i < 20; i++) {
+		snprintf(text, sizeof text, "10.1.%d.%d", 1 + i / 10, 1 + i % 10);
+		sample(f, T0 + i, i < 10 ? "10.255.0.1" : "10.255.0.2", text, "198.51.100.9", 443,
+		    0x18);
+	}
+	sample(f, T0 + 30, "10.255.0.2", "10.1.2.200", "198.51.100.9", 443, 0x18);
+	sample(f, T0 + 31, "10.255.0.1", "10.1.200.1", "198.51.100.9", 443, 0x18);
+	fclose(f);
 }
 
 static void
@@ -254,6 +265,49 @@ it_decides_as_the_policy_says(void **unused)
 	assert_int_equal(lines_with(&run, "reason", "NO_AGENT"), 2);
 	assert_int_equal(lines_with(&run, "reason", "NO_POLICY"), 2);
 	assert_non_null(strstr(run.out, "\"time\":\"2026-05-28T"));
+	free(run.out);
+}
+
+/* The last line with that text in it. */
+static json_t *
+last_with(const struct run *run, const char *text)
+{
+	const char *at = run->out, *last = NULL, *end;
+	json_t *object;
+
+	while ((at = strstr(at, text)) != NULL)
+		last = at++;
+	if (last == NULL)
+		fail_msg("nothing says %s", text);
+	while (last > run->out && last[-1] != '\n')
+		last--;
+	end = strchr(last, '\n');
+	object = json_loadb(last, (size_t)(end - last), 0, NULL);
+	assert_non_null(object);
+	return object;
+}
+
+/* Hosts behind two leaves that call one remote: one capture at both in place of fifteen, and a
+ * wider one when a host comes from elsewhere. */
+static void
+many_are_one_wherever_they_are(void **unused)
+{
+	struct run run = replay("-c capture.conf --check many.pcap");
+	json_t *wide, *held;
+
+	(void)unused;
+	assert_int_equal(run.status, 0);
+	assert_int_equal(lines_with(&run, "to", "requested"), 15 + 1 + 1);
+	assert_int_equal(lines_with(&run, "reason", "END_WIDER"), 2 * 16);
+	wide = last_with(&run, "\"to\":\"requested\"");
+	held = json_object_get(wide, "switches");
+	assert_string_equal(json_string_value(json_object_get(wide, "wide")), "remote");
+	assert_string_equal(json_string_value(json_object_get(wide, "filter")),
+	    "net 10.1.0.0/16 and host 198.51.100.9");
+	assert_int_equal(json_array_size(held), 2);
+	assert_true(json_integer_value(json_object_get(wide, "estimate_samples")) >= 17);
+	assert_true(json_integer_value(json_object_get(wide, "estimate_error_percent")) < 50);
+	json_decref(wide);
 	free(run.out);
 }
 
@@ -447,6 +501,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(it_decides_as_the_policy_says),
+	    cmocka_unit_test(many_are_one_wherever_they_are),
 	    cmocka_unit_test(twice_the_same_byte_for_byte),
 	    cmocka_unit_test(other_policies_on_the_same_day),
 	    cmocka_unit_test(a_summary_for_tuning),
