@@ -41,6 +41,7 @@ fabric_up
 fabric_keys "$build" controller leaf1
 fabric_agent_conf leaf1
 mkdir -p /run/fs/state
+mount -t tmpfs -o size=16m,mode=0750 tmpfs /run/fs/state
 echo 198.51.100.9 >/run/fs/list.txt
 write_conf()
 {
@@ -177,6 +178,26 @@ allowed() { ctl lookup 198.51.100.9 | grep -q allow; }
 tap "the allow-list is in force" fabric_wait 20 allowed
 tap_says "explain says so" "allow-listed" ctl explain 198.51.100.9 --with 10.1.0.2
 
+# The disk is full: said aloud, remembered in memory, and rules come and go as before.
+write_conf ""
+tap "reload without it" ctl reload
+dd if=/dev/zero of=/run/fs/state/filler bs=64k 2>/dev/null
+fifth=$(started_id "$(ctl capture start 'host 10.1.0.2 and host 203.0.113.5' --on leaf1 --for 10m)")
+tap "with a full disk a capture is in the kernel" fabric_wait 20 capture_is "${fifth:-0}" "in kernel"
+tap "what cannot be written is said" fabric_wait 20 event '"state":"in memory only"'
+tap "it is stopped" ctl capture stop "${fifth:-0}"
+tap "its rules go" fabric_wait 20 rules_are 0
+rm /run/fs/state/filler
+tap "with room it is written again" fabric_wait 20 event '"state":"written again"'
+cooling() { ctl explain 10.1.0.3 198.51.100.9 | grep -q "captured 1 times"; }
+tap "the conversation that was captured cools down" fabric_wait 20 cooling
+kill -KILL "$controller"
+wait "$controller" 2>/dev/null
+start_controller
+tap "after kill -9 what was kept in memory is there" capture_is "${fifth:-0}" "ended"
+tap "and so is the cool-down" fabric_wait 20 cooling
+tap "the switch connects once more" fabric_wait 40 agent_is leaf1 connected
+
 # Followed live.
 ip netns exec ctl timeout 60 "$build/finderscopectl" --socket /run/fs/controller.sock --json events --follow --count 3 >/run/fs/followed 2>&1 &
 follower=$!
@@ -189,6 +210,20 @@ kill $follower 2>/dev/null
 # Forgotten: its session is cut, and it waits again.
 tap "forget the switch" ctl agents forget leaf1
 tap "it waits again" fabric_wait 40 agent_is waiting waiting
+
+# The database is garbage: kept aside, said aloud, and a fresh one serves.
+kill -KILL "$controller"
+wait "$controller" 2>/dev/null
+head -c 65536 /dev/urandom >/run/fs/state/controller.db
+start_controller
+tap "with garbage for a database it starts" ctl status
+tap "and says that it was replaced" fabric_wait 20 event '"state":"replaced"'
+tap "the switch waits again" fabric_wait 40 agent_is waiting waiting
+tap_says "and is let in again" "leaf1 is accepted" ctl agents accept "${print:0:9}"
+tap "it connects, with nothing lost but memory" fabric_wait 40 agent_is leaf1 connected
+sixth=$(started_id "$(ctl capture start 'host 10.1.0.2 and host 203.0.113.5' --on leaf1 --for 10m)")
+tap "and takes a capture, under an id never used" test "${sixth:-0}" -gt "${fifth:-0}"
+tap "which is in the kernel" fabric_wait 20 capture_is "${sixth:-0}" "in kernel"
 
 # One that was given another controller's key reads no answer: the operator is told.
 fabric_keys "$build" other leaf2
