@@ -8,6 +8,8 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/lab/fabric.bash
 . tests/lab/fabric.bash
+# shellcheck source=tests/lab/tap.bash
+. tests/lab/tap.bash
 if [ "$(id -u)" -ne 0 ]; then
 	echo "1..0 # SKIP network namespaces need root"
 	exit 0
@@ -15,28 +17,8 @@ fi
 fabric_isolate "$0" "$@"
 build=$(realpath "$1")
 said=/run/fs/controller.log
-number=0 failed=0
 # The leak check wants to trace the process, which main's filter of system calls refuses, and tries for ever.
 export ASAN_OPTIONS=detect_leaks=0
-
-# check NAME COMMAND…
-check()
-{
-	local name=$1
-	shift
-	number=$((number + 1))
-	if "$@"; then
-		echo "ok $number - $name"
-		return
-	fi
-	failed=$((failed + 1))
-	echo "not ok $number - $name"
-	for log in /run/fs/*.log; do
-		echo "--- $log"
-		tail -n 20 "$log"
-	done | sed 's/^/# /'
-	ip -n sw neigh show dev swp5 | sed 's/^/# /'
-}
 
 # last KIND: the last line of that kind that the controller heard.
 last() { grep "^$1 " "$said" | tail -n 1; }
@@ -91,72 +73,72 @@ fabric_start /run/fs/sink.log analyser python3 -c \
     'import socket as s; k=s.socket(s.AF_INET,s.SOCK_RAW,47)
 while k.recv(65535): pass'
 
-check "the capture is held" says hold "hold 2 * rules 2 code 0 *"
-check "the hello says back end, targets, limits, system, name" \
+tap "the capture is held" says hold "hold 2 * rules 2 code 0 *"
+tap "the hello says back end, targets, limits, system, name" \
     says can 'can backend kernel target4 nflog target6 nflog rules 256 destinations 0 len4 24 len6 64 bps 2000000000 asic "*" system "*Linux*" version * name leaf1'
-check "and the ports, mirrored ones first" says ports "ports swp1 swp2 swp3 swp4 swp5*"
-check "and the addresses" says addrs "addrs 10.1.0.1@swp1 10.255.0.1@lo 192.0.2.1@swp4 192.0.2.65@swp5*"
-check "main has no capability in any thread" sh -c "! grep -L 'CapEff:.0000000000000000' /proc/$agent/task/*/status | grep -q ."
-check "the next hop was resolved before any copy" fabric_wait 5 state_is 192.0.2.74 swp5 REACHABLE
-check "copies leave from the route's address" copies_from 192.0.2.65
-check "an MTU that holds a full-size copy is no news" last_is hold "hold 4 * code 0 "
+tap "and the ports, mirrored ones first" says ports "ports swp1 swp2 swp3 swp4 swp5*"
+tap "and the addresses" says addrs "addrs 10.1.0.1@swp1 10.255.0.1@lo 192.0.2.1@swp4 192.0.2.65@swp5*"
+tap "main has no capability in any thread" sh -c "! grep -L 'CapEff:.0000000000000000' /proc/$agent/task/*/status | grep -q ."
+tap "the next hop was resolved before any copy" fabric_wait 5 state_is 192.0.2.74 swp5 REACHABLE
+tap "copies leave from the route's address" copies_from 192.0.2.65
+tap "an MTU that holds a full-size copy is no news" last_is hold "hold 4 * code 0 "
 
 ip -n sw link set swp5 mtu 1500
-check "one that does not is said" says hold "hold 4 * code 0 MTU 1500 of swp5 is below 1550: full-size copies to 192.0.2.74 go in fragments*"
+tap "one that does not is said" says hold "hold 4 * code 0 MTU 1500 of swp5 is below 1550: full-size copies to 192.0.2.74 go in fragments*"
 ip -n sw link set swp5 mtu 9000
-check "until it is mended" says hold "hold 4 * code 0 "
+tap "until it is mended" says hold "hold 4 * code 0 "
 
 ip -n sw addr add 192.0.2.99/26 dev swp5
 ip -n sw route change 192.0.2.64/26 dev swp5 src 192.0.2.99
-check "another source address: the capture is made anew" fabric_wait 5 grep -q "copies leave from another address" /run/fs/agent.log
-check "and copies leave from it" copies_from 192.0.2.99
-check "without a rule lost" rules_are 2
+tap "another source address: the capture is made anew" fabric_wait 5 grep -q "copies leave from another address" /run/fs/agent.log
+tap "and copies leave from it" copies_from 192.0.2.99
+tap "without a rule lost" rules_are 2
 ip -n sw route change 192.0.2.64/26 dev swp5 src 192.0.2.65
 
 mac=$(ip netns exec analyser cat /sys/class/net/eth0/address)
 ip -n sw neigh change 192.0.2.74 dev swp5 lladdr "$mac" nud stale
-check "an entry that goes stale is asked again, though nothing is sent" fabric_wait 10 state_is 192.0.2.74 swp5 REACHABLE
+tap "an entry that goes stale is asked again, though nothing is sent" fabric_wait 10 state_is 192.0.2.74 swp5 REACHABLE
 
 ip -n sw link set swp5 down
-check "the port goes down: a state, with the reason" says hold "hold 1 * rules 0 code 34 *192.0.2.74*"
-check "of the switch, too" says switch "switch code 34 *192.0.2.74*"
-check "and no rule copies to nowhere" fabric_wait 5 rules_are 0
+tap "the port goes down: a state, with the reason" says hold "hold 1 * rules 0 code 34 *192.0.2.74*"
+tap "of the switch, too" says switch "switch code 34 *192.0.2.74*"
+tap "and no rule copies to nowhere" fabric_wait 5 rules_are 0
 ip -n sw link set swp5 up
-check "the port is back: so is the capture" says hold "hold [24] * rules 2 code 0 *"
-check "copies come again" copies_from 192.0.2.65
-check "the switch is well" says switch "switch code 0 *"
+tap "the port is back: so is the capture" says hold "hold [24] * rules 2 code 0 *"
+tap "copies come again" copies_from 192.0.2.65
+tap "the switch is well" says switch "switch code 0 *"
 
 ip -n sw route add 192.0.2.74/32 dev swp3
-check "another route, to where nobody answers: its next hop is dead" says hold "hold 1 * code 34 *192.0.2.74, the next hop on swp3 to the analyser, does not answer"
-check "its rules are out" fabric_wait 5 rules_are 0
+tap "another route, to where nobody answers: its next hop is dead" says hold "hold 1 * code 34 *192.0.2.74, the next hop on swp3 to the analyser, does not answer"
+tap "its rules are out" fabric_wait 5 rules_are 0
 ip -n sw route del 192.0.2.74/32
-check "the old way is taken again" says hold "hold [24] * rules 2 code 0 *"
+tap "the old way is taken again" says hold "hold [24] * rules 2 code 0 *"
 
 ip -n analyser addr flush dev eth0
 ip -n sw neigh flush dev swp5
-check "an analyser that died: the next hop does not answer" says hold "hold 1 * code 34 *does not answer"
+tap "an analyser that died: the next hop does not answer" says hold "hold 1 * code 34 *does not answer"
 ip -n analyser addr add 192.0.2.74/26 dev eth0
 ip -n analyser route add default via 192.0.2.65
-check "it lives again: found by itself" says hold "hold [24] * rules 2 code 0 *"
+tap "it lives again: found by itself" says hold "hold [24] * rules 2 code 0 *"
 
 ip -n sw route add blackhole 192.0.2.74/32
-check "a black hole is no way" says hold "hold 1 * code 34 no route to 192.0.2.74"
+tap "a black hole is no way" says hold "hold 1 * code 34 no route to 192.0.2.74"
 ip -n sw route del blackhole 192.0.2.74/32
-check "and when it is gone there is one" says hold "hold [24] * rules 2 code 0 *"
+tap "and when it is gone there is one" says hold "hold [24] * rules 2 code 0 *"
 
-check "a host that spoke is told, with its port" fabric_wait 5 host_is 10.1.0.2 'host + 10.1.0.2 port swp1 vrf "" vlan 0 vni 0'
-check "the hosts began with a list of their own" grep -qx "hosts anew" "$said"
+tap "a host that spoke is told, with its port" fabric_wait 5 host_is 10.1.0.2 'host + 10.1.0.2 port swp1 vrf "" vlan 0 vni 0'
+tap "the hosts began with a list of their own" grep -qx "hosts anew" "$said"
 ip netns exec host ping -q -c 1 -I 10.1.0.3 10.1.0.1 >/dev/null
-check "another one, a moment later" fabric_wait 10 host_is 10.1.0.3 'host + 10.1.0.3 port swp1*'
+tap "another one, a moment later" fabric_wait 10 host_is 10.1.0.3 'host + 10.1.0.3 port swp1*'
 ip -n sw neigh del 10.1.0.3 dev swp1
-check "one that goes" fabric_wait 10 host_is 10.1.0.3 'host - 10.1.0.3 *'
+tap "one that goes" fabric_wait 10 host_is 10.1.0.3 'host - 10.1.0.3 *'
 ip -n sw neigh replace 10.1.0.77 dev swp1 lladdr 02:00:00:00:00:77 extern_learn
 ip -n sw neigh replace 10.1.0.78 dev swp1 lladdr 02:00:00:00:00:78 nud reachable
-check "one that somebody taught the kernel" fabric_wait 10 host_is 10.1.0.78 'host + 10.1.0.78 *'
-check "but not one that EVPN brought" sh -c "! grep -q '10\.1\.0\.77' $said"
+tap "one that somebody taught the kernel" fabric_wait 10 host_is 10.1.0.78 'host + 10.1.0.78 *'
+tap "but not one that EVPN brought" sh -c "! grep -q '10\.1\.0\.77' $said"
 ip -n sw link add swp9 type veth peer name peer9
-check "a new port makes a new hello" says ports "ports swp1 swp2 swp3 swp4 swp5 swp9*"
-check "and its session tells all hosts anew" fabric_wait 10 sh -c "tail -n 12 $said | grep -q '^host + 10.1.0.2 '"
+tap "a new port makes a new hello" says ports "ports swp1 swp2 swp3 swp4 swp5 swp9*"
+tap "and its session tells all hosts anew" fabric_wait 10 sh -c "tail -n 12 $said | grep -q '^host + 10.1.0.2 '"
 # Hundreds of neighbours: several pages.
 for i in $(seq 1 250); do
 	echo "neigh replace 10.1.0.$i dev swp1 lladdr 02:00:00:00:01:$(printf %02x "$i") nud reachable"
@@ -164,7 +146,7 @@ for i in $(seq 1 250); do
 done >/run/fs/batch
 ip -n sw -force -batch /run/fs/batch 2>/dev/null
 all_told() { [ "$(grep -c '^host + 2001:db8::' "$said")" -ge 250 ]; }
-check "hundreds at once come in pages" fabric_wait 15 all_told
+tap "hundreds at once come in pages" fabric_wait 15 all_told
 
 # More news than the socket holds, while main does not get round to reading them: all is read anew.
 kill -STOP "$agent"
@@ -177,15 +159,15 @@ ip -n sw neigh replace 10.1.0.252 dev swp1 lladdr 02:00:00:00:02:52 nud reachabl
 ip -n sw neigh del 10.1.0.78 dev swp1
 ip -n sw link set swp5 down
 kill -CONT "$agent"
-check "news were lost, and that was noticed" fabric_wait 10 grep -q "all was read anew" /run/fs/agent.log
-check "a host that came meanwhile" fabric_wait 15 host_is 10.1.0.252 'host + 10.1.0.252 *'
-check "one that went" fabric_wait 15 host_is 10.1.0.78 'host - 10.1.0.78 *'
-check "a way that went" says hold "hold 1 * rules 0 code 34 *"
+tap "news were lost, and that was noticed" fabric_wait 10 grep -q "all was read anew" /run/fs/agent.log
+tap "a host that came meanwhile" fabric_wait 15 host_is 10.1.0.252 'host + 10.1.0.252 *'
+tap "one that went" fabric_wait 15 host_is 10.1.0.78 'host - 10.1.0.78 *'
+tap "a way that went" says hold "hold 1 * rules 0 code 34 *"
 ip -n sw link set swp5 up
-check "and came back" says hold "hold [24] * rules 2 code 0 *"
+tap "and came back" says hold "hold [24] * rules 2 code 0 *"
 
 kill "$agent"
 wait "$agent"
-check "the agent ends well and leaves nothing" rules_are 0
-echo "1..$number"
-[ $failed -eq 0 ]
+tap "the agent ends well and leaves nothing" rules_are 0
+[ $tap_failed -eq 0 ] || fabric_logs
+tap_done

@@ -6,13 +6,14 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/lab/fabric.bash
 . tests/lab/fabric.bash
+# shellcheck source=tests/lab/tap.bash
+. tests/lab/tap.bash
 if [ "$(id -u)" -ne 0 ]; then
 	echo "1..0 # SKIP network namespaces need root"
 	exit 0
 fi
 fabric_isolate "$0" "$@"
 build=$(realpath "$1")
-number=0 failed=0
 export XTABLES_LOCKFILE=/run/xtables.lock
 
 # look ARGUMENT…: runs it; what it said in $said, its status in $status.
@@ -22,22 +23,18 @@ look()
 	status=$?
 }
 
-# check NAME STATUS LINE…: ended so, and said these (patterns of whole lines).
-check()
+# ended STATUS LINE…: ended so, and said these (patterns of whole lines).
+ended()
 {
-	local name=$1 wanted=$2 line good=yes
-	shift 2
-	number=$((number + 1))
+	local wanted=$1 line good=yes
+	shift
 	[ "$status" -eq "$wanted" ] || good="status $status"
 	for line in "$@"; do grep -qxE -- "$line" <<<"$said" || good="no line: $line"; done
-	if [ "$good" = yes ]; then
-		echo "ok $number - $name"
-	else
-		failed=$((failed + 1))
-		echo "not ok $number - $name"
-		printf '%s\n%s\n' "$good" "$said" | sed 's/^/# /'
-	fi
+	[ "$good" = yes ] || printf '%s\n%s\n' "$good" "$said"
+	[ "$good" = yes ]
 }
+# check NAME STATUS LINE…
+check() { tap "$1" ended "${@:2}"; }
 
 configure()
 {
@@ -68,7 +65,7 @@ check "nobody answers at the controller's port" 1 "WRONG  controller   tcp://192
 fabric_start /run/fs/listen.log ctl python3 -c \
     'import socket as s; k=s.socket(); k.setsockopt(s.SOL_SOCKET, s.SO_REUSEADDR, 1); k.bind(("192.0.2.10", 6344)); k.listen(9)
 while True: k.accept()[0].close()'
-fabric_wait 10 ip netns exec sw busybox nc -z -w 1 192.0.2.10 6344
+fabric_wait 10 ip netns exec sw bash -c ': >/dev/tcp/192.0.2.10/6344'
 look 192.0.2.74
 check "all is well" 0 "nothing is wrong" \
     "ok     system .*finderscope-agent [0-9.]+" \
@@ -85,13 +82,8 @@ check "all is well" 0 "nothing is wrong" \
     "ok     controller   192.0.2.10 through swp4, next hop 192.0.2.10, from 192.0.2.1, MTU 1500" \
     "ok     controller   tcp://192.0.2.10:6344 takes connections" \
     "ok     analyser     192.0.2.74 through swp5, next hop 192.0.2.74, from 192.0.2.65, MTU 9000"
-number=$((number + 1))
-if grep -qxF "ok     key          the controller knows this switch by key = \"$(grep -o '[A-Za-z0-9+/]\{43\}=' /run/fs/public | head -n 1)\"" <<<"$said"; then
-	echo "ok $number - the public key it shows is the one --public-key prints"
-else
-	failed=$((failed + 1))
-	echo "not ok $number - the public key it shows is the one --public-key prints"
-fi
+tap "the public key it shows is the one --public-key prints" grep -qxF \
+    "ok     key          the controller knows this switch by key = \"$(grep -o '[A-Za-z0-9+/]\{43\}=' /run/fs/public | head -n 1)\"" <<<"$said"
 look 192.0.2.75 203.0.113.99 9.9.9.9
 check "ways that are none" 1 "3 wrong" "WRONG  analyser     192.0.2.75, the next hop on swp5 to the analyser, does not answer" \
     "WRONG  analyser     no route to 9.9.9.9" " *mend: ip route get 9.9.9.9"
@@ -140,5 +132,4 @@ wait "$agent"
 said=$(ip netns exec sw setpriv --bounding-set -net_admin --inh-caps -net_admin "$build/finderscope-agent" -c /run/fs/agent.conf --check 2>&1)
 status=$?
 check "without the privilege" 1 "WRONG  privilege    CAP_NET_ADMIN is missing" " *mend: run this as root; .*"
-echo "1..$number"
-[ $failed -eq 0 ]
+tap_done

@@ -7,6 +7,8 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/lab/fabric.bash
 . tests/lab/fabric.bash
+# shellcheck source=tests/lab/tap.bash
+. tests/lab/tap.bash
 if [ "$(id -u)" -ne 0 ]; then
 	echo "1..0 # SKIP network namespaces need root"
 	exit 0
@@ -14,26 +16,7 @@ fi
 fabric_isolate "$0" "$@"
 build=$(realpath "$1")
 said=/run/fs/controller.log
-number=0 failed=0
 export XTABLES_LOCKFILE=/run/xtables.lock
-
-# check NAME COMMAND…
-check()
-{
-	local name=$1
-	shift
-	number=$((number + 1))
-	if "$@"; then
-		echo "ok $number - $name"
-		return
-	fi
-	failed=$((failed + 1))
-	echo "not ok $number - $name"
-	for log in /run/fs/*.log; do
-		echo "--- $log"
-		tail -n 15 "$log"
-	done | sed 's/^/# /'
-}
 
 # up SETTING OPTION…: agent and controller; the capture is held, the analyser (at $to) records.
 to=192.0.2.74
@@ -118,9 +101,9 @@ while k.recv(65535): pass'
 
 up "" -t 2
 pings 10 1472
-check "no DSCP where none is set" outer_are 20 "192.0.2.74	0" ip.dst ip.dsfield.dscp
-check "type II, full size: session, no T, whole" copies_are 20 "1	7	0	1500	1" erspan.version erspan.spanid erspan.truncated ip.len icmp.checksum.status
-check "and all are counted" says '^copies 20 dropped 0$'
+tap "no DSCP where none is set" outer_are 20 "192.0.2.74	0" ip.dst ip.dsfield.dscp
+tap "type II, full size: session, no T, whole" copies_are 20 "1	7	0	1500	1" erspan.version erspan.spanid erspan.truncated ip.len icmp.checksum.status
+tap "and all are counted" says '^copies 20 dropped 0$'
 # Super-packets: what the host's stack hands over in one piece.
 ip netns exec host ethtool -K eth0 tso on gso on tx on >/dev/null 2>&1
 for port in swp1 swp2; do ip netns exec sw ethtool -K $port tso on gso on gro on tx on >/dev/null 2>&1; done
@@ -138,7 +121,7 @@ ip netns exec host python3 -c '
 import socket
 k = socket.create_connection(("198.51.100.9", 7))
 k.sendall(open("/run/fs/sent", "rb").read())'
-check "two megabytes went through" fabric_wait 5 cmp -s /run/fs/sent /run/fs/got
+tap "two megabytes went through" fabric_wait 5 cmp -s /run/fs/sent /run/fs/got
 large_packets()
 {
 	# The rules count packets as the kernel has them; fewer than their copies, or nothing was super.
@@ -150,13 +133,13 @@ large_packets()
 		return 1
 	}
 }
-check "in super-packets" fabric_wait 5 large_packets
+tap "in super-packets" fabric_wait 5 large_packets
 no_bad_segment()
 {
 	copies ip.len tcp.checksum.status ip.checksum.status tcp.dstport |
 	    awk -F'\t' '$4 == 7 && ($1 > 1500 || $2 != 1 || $3 != 1) { print "# " $0; bad = 1 } $4 == 7 && $1 == 1500 { n++ } END { exit bad || n < 1000 }'
 }
-check "their copies are segments of full size, checksums right" no_bad_segment
+tap "their copies are segments of full size, checksums right" no_bad_segment
 same_bytes()
 {
 	# The stream put together from the copies is what was sent.
@@ -164,54 +147,49 @@ same_bytes()
 	    sort -n -u -k1,1 | cut -f2 | tr -d '\n' | python3 -c 'import sys; sys.stdout.buffer.write(bytes.fromhex(sys.stdin.read()))' |
 	    cmp - /run/fs/sent
 }
-check "and put together they are what was sent" same_bytes
+tap "and put together they are what was sent" same_bytes
 no_jump() { copies gre.sequence_number | awk 'NR > 1 && $1 != last + 1 { bad = 1 } { last = $1 } END { exit bad }'; }
-check "no number is left out" no_jump
+tap "no number is left out" no_jump
 down
 for ns in host bad; do ip netns exec $ns ethtool -K eth0 tso off gso off gro off tx off >/dev/null 2>&1; done
 for port in swp1 swp2; do ip netns exec sw ethtool -K $port tso off gso off gro off tx off >/dev/null 2>&1; done
 
 up "snap_length = 100" -t 2
 pings 5 1000
-check "snap_length: 100 bytes behind the Ethernet header, and the T bit" copies_are 10 "1	1028	164" erspan.truncated ip.len frame.len
+tap "snap_length: 100 bytes behind the Ethernet header, and the T bit" copies_are 10 "1	1028	164" erspan.truncated ip.len frame.len
 pings 5 50
-check "a packet that is shorter is whole, without it" copies_are 10 "0	78	142" erspan.truncated ip.len frame.len
+tap "a packet that is shorter is whole, without it" copies_are 10 "0	78	142" erspan.truncated ip.len frame.len
 down
 
 up "dscp = 34" -t 2
 ip netns exec host ping -q -Q 0x28 -c 5 -i 0.01 198.51.100.9 >/dev/null 2>&1
-check "dscp: the copies have it" outer_are 10 "192.0.2.74	34" ip.dst ip.dsfield.dscp
-check "and the packets inside keep theirs" copies_are 10 "10" ip.dsfield.dscp
+tap "dscp: the copies have it" outer_are 10 "192.0.2.74	34" ip.dst ip.dsfield.dscp
+tap "and the packets inside keep theirs" copies_are 10 "10" ip.dsfield.dscp
 down
 ip -n analyser addr add fd00:5::74/64 dev eth0 nodad
 ip -n sw addr add fd00:5::65/64 dev swp5 nodad
 to=fd00:5::74
 up "dscp = 34" -t 2
 pings 5 56
-check "over IPv6, too" outer_are 10 "fd00:5::74	34" ipv6.dst ipv6.tclass.dscp
+tap "over IPv6, too" outer_are 10 "fd00:5::74	34" ipv6.dst ipv6.tclass.dscp
 down
 to=192.0.2.74
 
 up "" -t 1
 pings 5 1000
-check "type I: no number, no session" copies_are 10 "0x0000	1028	1" gre.flags_and_version ip.len icmp.checksum.status
+tap "type I: no number, no session" copies_are 10 "0x0000	1028	1" gre.flags_and_version ip.len icmp.checksum.status
 down
 
 up "" -m 30
 pings 60 56
-check "a limit of packets ends the capture" says '^hold 8 packets .* code 52 '
-number=$((number + 1))
-n=$(copies erspan.spanid | wc -l)
-if [ "$n" -eq 30 ]; then echo "ok $number - with not one copy too many"; else
-	failed=$((failed + 1))
-	echo "not ok $number - with not one copy too many: $n"
-fi
+tap "a limit of packets ends the capture" says '^hold 8 packets .* code 52 '
+tap "with not one copy too many" test "$(copies erspan.spanid | wc -l)" -eq 30
 down
 
 up "" -b 20000
 pings 60 972
-check "a limit of bytes, too" says '^hold 8 packets .* code 53 '
-check "with the copies that it holds, and no more" copies_are 20 "1000" ip.len
+tap "a limit of bytes, too" says '^hold 8 packets .* code 53 '
+tap "with the copies that it holds, and no more" copies_are 20 "1000" ip.len
 down
 
 # The mirror process does not get round to it: the kernel's buffer runs over, and that is said.
@@ -240,7 +218,7 @@ caught_up()
 }
 fabric_wait 15 caught_up
 pings 3 56
-check "what the kernel could not deliver is counted and told" says '^lost [0-9]+$'
+tap "what the kernel could not deliver is counted and told" says '^lost [0-9]+$'
 adds_up()
 {
 	local lost copies packets
@@ -252,7 +230,7 @@ adds_up()
 		return 1
 	}
 }
-check "lost and copied are all that the rules counted" fabric_wait 10 adds_up
+tap "lost and copied are all that the rules counted" fabric_wait 10 adds_up
 down
-echo "1..$number"
-[ $failed -eq 0 ]
+[ $tap_failed -eq 0 ] || fabric_logs
+tap_done
