@@ -130,6 +130,19 @@ take_counter(void *user, const char *name, const char *help, uint64_t value)
 	(void)serve_counter(user, name, value);
 }
 
+/* A socket that lost something: a thread that can't keep up, or one exporter too many on it. */
+static void
+take_socket(void *user, const struct receiver_socket *socket)
+{
+	char name[CTL_WORD_MAX];
+
+	if (socket->kernel_drops == 0)
+		return;
+	snprintf(
+	    name, sizeof name, "kernel_drops_thread%u_listen%zu", socket->thread, socket->listen);
+	(void)serve_counter(user, name, socket->kernel_drops);
+}
+
 static void
 all_counters(struct engine *engine, const struct receiver_stats *r, const struct decide_stats *d,
     struct serve_reply *reply)
@@ -140,6 +153,7 @@ all_counters(struct engine *engine, const struct receiver_stats *r, const struct
 	int error;
 
 	receiver_stats_each(r, take_counter, reply);
+	receiver_sockets(engine->receiver, take_socket, reply);
 	agents_drops(engine->agents, &drops);
 	serve_get_counts(engine->serve, &serve);
 	store_stats(engine->store, &store);

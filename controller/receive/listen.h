@@ -30,8 +30,12 @@ int listen_open(const struct addr *addr, uint16_t *port, int64_t buffer, int64_t
  */
 int listen_steer(int fd, unsigned count);
 
-/* Datagrams that the kernel dropped because the socket's buffer was full: the same counter that
- * SO_RXQ_OVFL would tell beside each datagram, asked for when it is wanted. */
+/*
+ * Datagrams that the kernel dropped because the socket's buffer was full, modulo 2^32. Asked for by
+ * SO_MEMINFO when somebody wants to know: it is the same counter (sk_drops) that SO_RXQ_OVFL tells,
+ * but that comes beside the next datagram alone, so that what is lost before a silence stays
+ * unknown, and wants a control buffer for each message of a batch.
+ */
 uint32_t listen_drops(int fd);
 
 #endif

@@ -36,6 +36,7 @@ printf '<!DOCTYPE html>\n<html><body>not found, but 200</body></html>\n' >/run/f
 cat >/run/fs/controller.conf <<END
 listen = {192.0.2.10:6343}
 locals = {10.1.0.0/16}
+socket_buffer = 64K
 control = 192.0.2.10:6344
 key = /run/fs/controller.key
 socket = /run/fs/controller.sock
@@ -53,6 +54,7 @@ policy "blocklist" { duration = 10m }
 END
 fabric_start /run/fs/web.log ctl busybox httpd -f -p 8080 -h /run/fs/www
 fabric_start /run/fs/controller.log ctl "$build/finderscope-controller" -c /run/fs/controller.conf
+controller=$started
 fabric_start /run/fs/agent.log sw "$build/finderscope-agent" -c /run/fs/leaf1.conf
 tap "the switch is connected" fabric_wait 20 connected
 
@@ -69,6 +71,20 @@ for d in (b"", b"\0", b"\0\0\0\5", b"\0\0\0\2"+b"\0"*24, b"\xff"*1400, bytes(ran
     s.sendto(d, ("192.0.2.10", 6343))'; }
 send
 tap "garbage, truncated and foreign datagrams are counted" fabric_wait 10 counts bad_datagrams 4
+
+# More than the socket's buffer holds, while nobody reads it.
+before=$(counter datagrams)
+kill -STOP "$controller"
+ip netns exec sw python3 -c 'import socket
+s=socket.socket(socket.AF_INET,socket.SOCK_DGRAM)
+for i in range(1000): s.sendto(b"\0\0\0\5"+b"\0"*1000, ("192.0.2.10", 6343))'
+kill -CONT "$controller"
+all_told() { ctl --json status | python3 -c 'import json,sys
+s=json.load(sys.stdin); c=s["counters"]
+lost=[v for k,v in c.items() if k.startswith("kernel_drops_thread")]
+sys.exit(not (sum(lost) == c["kernel_drops"] > 0 and
+              c["kernel_drops"] + s["datagrams"] - int(sys.argv[1]) == 1000))' "$before"; }
+tap "what the kernel drops is counted, by socket, to the last datagram" fabric_wait 20 all_told
 
 # A configuration.
 sed 's/^locals/local_nets/' /run/fs/controller.conf >/run/fs/wrong.conf
