@@ -67,7 +67,7 @@ on_feeds(sd_event_source *source, int fd, uint32_t events, void *user)
 	(void)fd;
 	(void)events;
 	engine->doing = "feeds";
-	engine_feeds(engine, clk_now());
+	engine_feeds(engine);
 	return 0;
 }
 
@@ -223,7 +223,9 @@ make_loop(struct engine *engine)
 		 on_agents_timer, engine)) < 0 ||
 	    (r = sd_event_add_post(engine->loop, NULL, on_after, engine)) < 0)
 		return r;
-	r = engine_recent_init(engine);
+	r = engine_feeds_init(engine);
+	if (r >= 0)
+		r = engine_recent_init(engine);
 	if (r >= 0)
 		r = sd_event_set_watchdog(engine->loop, true);
 	return r < 0 ? r : 0;
@@ -342,6 +344,7 @@ close_rooms(struct engine *engine)
 	fleet_done(&engine->fleet);
 	settings_free(&engine->settings);
 	sd_event_source_unref(engine->agents_timer);
+	sd_event_source_unref(engine->rejudge);
 	sd_event_source_unref(engine->look_back.source);
 	sd_event_unref(engine->loop);
 	free(engine);

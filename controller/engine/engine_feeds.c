@@ -11,26 +11,56 @@
 
 #define BATCH 512 /* sightings a turn of the loop: it has others to serve */
 #define MATCHES 64
+#define ENDINGS 64 /* captures a turn; each is an event, a row, an order */
 
 static enum result
 judge(void *user, const struct addr *remote, uint16_t port)
 {
 	struct engine *engine = user;
 
+	/* The rest waits for its turn. */
+	if (engine->endings == ENDINGS)
+		return RESULT_OK;
 	switch (feeds_judge(engine->feeds, remote, port)) {
 	case FEEDS_LISTED:
 		return RESULT_OK;
 	case FEEDS_ALLOWED:
 	case FEEDS_NEVER:
+		engine->endings++;
 		return RESULT_END_ALLOWED;
 	case FEEDS_NOT_LISTED:
 		break;
 	}
+	engine->endings++;
 	return RESULT_END_DELISTED;
 }
 
+/* A new table is in force: running captures are judged by it, until a turn ends fewer than it
+ * might. */
+static int
+on_rejudge(sd_event_source *source, void *user)
+{
+	struct engine *engine = user;
+
+	engine->doing = "judging captures again";
+	engine->endings = 0;
+	decide_rejudge(engine->decide, judge, engine, clk_now());
+	return sd_event_source_set_enabled(
+	    source, engine->endings == ENDINGS ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+}
+
+int
+engine_feeds_init(struct engine *engine)
+{
+	int r = sd_event_add_defer(engine->loop, &engine->rejudge, on_rejudge, engine);
+
+	if (r >= 0)
+		r = sd_event_source_set_priority(engine->rejudge, 5);
+	return r < 0 ? r : sd_event_source_set_enabled(engine->rejudge, SD_EVENT_OFF);
+}
+
 static void
-feed_event(struct engine *engine, const struct feeds_event *e, struct instant now)
+feed_event(struct engine *engine, const struct feeds_event *e)
 {
 	char count[64];
 
@@ -63,19 +93,19 @@ feed_event(struct engine *engine, const struct feeds_event *e, struct instant no
 		log_info("table %u: %zu IPv4 and %zu IPv6 prefixes (lists, allow-lists, local "
 			 "networks), built in %u ms",
 		    e->version, e->entries4, e->entries6, e->build_ms);
-		decide_rejudge(engine->decide, judge, engine, now);
+		(void)sd_event_source_set_enabled(engine->rejudge, SD_EVENT_ONESHOT);
 		engine_recent_look_back(engine);
 		return;
 	}
 }
 
 void
-engine_feeds(struct engine *engine, struct instant now)
+engine_feeds(struct engine *engine)
 {
 	struct feeds_event event;
 
 	while (feeds_next_event(engine->feeds, &event, &engine->events_lost_feeds))
-		feed_event(engine, &event, now);
+		feed_event(engine, &event);
 }
 
 /* The decider knows feeds by name; the number travels in sightings. */

@@ -44,7 +44,8 @@ struct engine {
 	sd_event *loop;
 	struct turns turns;
 	const char *doing; /* what this turn is about; a handler's first word */
-	sd_event_source *agents_timer;
+	sd_event_source *agents_timer, *rejudge;
+	unsigned endings; /* of captures, by this turn's judging */
 	struct slot *slot;
 	struct receiver *receiver;
 	struct feeds *feeds;
@@ -86,7 +87,8 @@ int engine_refit(
 void engine_own_addresses(struct engine *engine);
 
 /* engine_feeds.c */
-void engine_feeds(struct engine *engine, struct instant now);
+int engine_feeds_init(struct engine *engine);
+void engine_feeds(struct engine *engine);
 void engine_sightings(struct engine *engine, struct instant now);
 enum result engine_lookup(
     void *user, const struct addr *addr, uint16_t port, uint64_t cursor, struct serve_reply *reply);
