@@ -497,7 +497,7 @@ check_analysers(
     struct check *c, struct netlink *netlink, const struct addr *analysers, size_t count)
 {
 	if (count == 0)
-		say(c, NOTE, "analyser", "none named; --check ADDRESS… looks at the ways to them");
+		say(c, NOTE, "analyser", "none named; --check ADDRESS ... looks at the ways to them");
 	for (size_t i = 0; i < count; i++) {
 		if (!check_way(c, netlink, &analysers[i], "analyser"))
 			continue;

@@ -134,6 +134,8 @@ read_words(int argc, char **argv, struct words *w)
 			w->level = atoi(optarg);
 			break;
 		default:
+			/* getopt said what was wrong. */
+			fprintf(stderr, "finderscope-agent: --help lists what there is\n");
 			return false;
 		}
 	if (w->look) {

@@ -68,6 +68,8 @@ read_words(int argc, char **argv, struct words *w)
 			w->help = true;
 			break;
 		default:
+			/* getopt said what was wrong. */
+			fprintf(stderr, "finderscope-controller: --help lists what there is\n");
 			return false;
 		}
 	if (optind < argc) {

@@ -66,7 +66,7 @@ filter_check(const struct filter *filter, const struct filter_limits *limits)
 	if (longest == 0)
 		return "the filter names no address; at least one host or net is needed";
 	if (limits && longest < (filter->a.addr.family == 4 ? limits->len4 : limits->len6))
-		return "the filter is wider than this switch allows; name a longer prefix on one "
+		return "the filter is wider than is allowed; name a longer prefix on one "
 		       "side";
 	return NULL;
 }

@@ -446,7 +446,7 @@ parse_all(struct parser *parser)
 	if (refuse_known(parser) < 0)
 		return -EINVAL;
 	return fail(
-	    parser, &parser->word, "terms are joined by \"and\": … and %s", parser->word.text);
+	    parser, &parser->word, "terms are joined by \"and\": ... and %s", parser->word.text);
 }
 
 /* The ports make sense together, and have a protocol. */

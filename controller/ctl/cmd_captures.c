@@ -288,7 +288,8 @@ list_captures(struct ctl *ctl, bool all)
 	struct ctl_request request = {.verb = CTL_CAPTURES, .all = all};
 
 	return list_rows(ctl, &request, CTL_ROW_CAPTURE, list_columns, "captures",
-	    all ? "nothing was captured yet" : "nothing is captured");
+	    all ? "nothing was captured yet"
+		: "nothing is captured; finderscopectl captures --all shows what was");
 }
 
 int

@@ -180,7 +180,8 @@ cmd_events(struct ctl *ctl)
 		r = print_kept(&events);
 		if (!request.follow)
 			say_reach(&events);
-	}
+	} else if (r == CTL_EXIT_OK && events.oldest == 0 && !request.follow && !ctl->json)
+		fputs("nothing has happened yet\n", ctl->out.file);
 	for (size_t i = 0; i < events.room && i < events.seen; i++)
 		free(events.kept[i]);
 	free(events.kept);

@@ -202,12 +202,14 @@ budget_room(const struct decide *d, struct verdict *v, struct instant now)
 
 	if (d->live_count >= d->limits.captures)
 		return verdict_step(v, "budget", RESULT_LIMIT_CAPTURES,
-		    "%zu captures live of at most %u: 1 too many", d->live_count,
+		    "%zu captures live of at most %u (setting captures): 1 too many", d->live_count,
 		    d->limits.captures);
 	starts = budget_starts(d, now);
 	if (starts >= d->limits.starts_minute)
 		return verdict_step(v, "budget", RESULT_LIMIT_RATE,
-		    "%u captures were begun within the last minute, of at most %u: 1 too many",
+		    "%u captures were begun within the last minute, of at most %u (setting "
+		    "starts): 1 "
+		    "too many",
 		    starts, d->limits.starts_minute);
 	return true;
 }

@@ -493,7 +493,9 @@ step_filter(const struct decide *d, struct verdict *v)
 		return verdict_step(v, "filter", RESULT_BAD_FILTER, "%s", wrong);
 	wrong = filter_check(&v->filter, &limits);
 	if (wrong != NULL)
-		return verdict_step(v, "filter", RESULT_LIMIT_WIDTH, "%s", wrong);
+		return verdict_step(v, "filter", RESULT_LIMIT_WIDTH,
+		    "%s (settings widest4 and widest6: /%u and /%u)", wrong, d->limits.len4,
+		    d->limits.len6);
 	return true;
 }
 

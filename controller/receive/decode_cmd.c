@@ -253,7 +253,7 @@ static int
 usage(FILE *to, int status)
 {
 	fprintf(to, "usage: finderscope-controller decode [--stats] [--port NUMBER | --any-port] "
-		    "FILE…\n"
+		    "FILE...\n"
 		    "Prints what the sFlow version 5 datagrams in pcap, pcapng or raw files say, "
 		    "one JSON object a sample.\n"
 		    "  --stats      the counters alone, as one object\n"
@@ -302,7 +302,7 @@ decode_cmd_main(int argc, char *argv[])
 	char *end;
 	int option, status = 0;
 	optind = 1;
-	while ((option = getopt_long(argc, argv, "+", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "+h", options, NULL)) != -1) {
 		switch (option) {
 		case 's':
 			decode.stats_only = true;

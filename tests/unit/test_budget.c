@@ -40,7 +40,7 @@ captures_in_all(void **unused)
 		assert_int_equal(nth(rig, i).code, RESULT_OK);
 	v = nth(rig, 4);
 	assert_int_equal(v.code, RESULT_LIMIT_CAPTURES);
-	assert_string_equal(verdict_text(&v), "3 captures live of at most 3: 1 too many");
+	assert_string_equal(verdict_text(&v), "3 captures live of at most 3 (setting captures): 1 too many");
 	/* One that is being removed still takes its slots. */
 	decide_stop(rig->d, 1, RESULT_END_OPERATOR, "x", rig->now);
 	assert_int_equal(nth(rig, 4).code, RESULT_LIMIT_CAPTURES);
@@ -71,7 +71,7 @@ new_ones_a_minute(void **unused)
 	v = nth(rig, 6);
 	assert_int_equal(v.code, RESULT_LIMIT_RATE);
 	assert_string_equal(verdict_text(&v),
-	    "5 captures were begun within the last minute, of at most 5: 1 too many");
+	    "5 captures were begun within the last minute, of at most 5 (setting starts): 1 too many");
 	start.filter =
 	    (struct filter){.a = decider_prefix(LOCAL), .b = decider_prefix("198.51.100.77")};
 	assert_int_equal(decide_start(rig->d, &start, false, rig->now, &v, &id), RESULT_LIMIT_RATE);
