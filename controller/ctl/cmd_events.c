@@ -18,7 +18,8 @@
 struct events {
 	struct ctl *ctl;
 	int64_t since, until; /* 0: not said */
-	int64_t oldest;       /* of all that came; 0: none did */
+	bool any;             /* came */
+	int64_t oldest;       /* of all that came; 0: none did, or it has no time */
 	char **kept; /* a ring of the last `room`, when they are not printed as they come */
 	size_t room, next, seen;
 };
@@ -87,6 +88,7 @@ take_event(void *user, enum ctl_row kind, const void *row)
 	event = json_loads(row, 0, NULL);
 	if (events->oldest == 0)
 		events->oldest = event_text_wall(event);
+	events->any = true;
 	if (is_wanted(events, event))
 		r = events->kept ? keep(events, row) : print_event(events, row, event);
 	json_decref(event);
@@ -119,7 +121,7 @@ say_reach(const struct events *events)
 
 	if (events->seen > 0 && !older)
 		return;
-	if (events->oldest == 0)
+	if (!events->any)
 		fprintf(stderr, "finderscopectl: the controller remembers no event\n");
 	else
 		fprintf(stderr,
@@ -180,7 +182,7 @@ cmd_events(struct ctl *ctl)
 		r = print_kept(&events);
 		if (!request.follow)
 			say_reach(&events);
-	} else if (r == CTL_EXIT_OK && events.oldest == 0 && !request.follow && !ctl->json)
+	} else if (r == CTL_EXIT_OK && !events.any && !request.follow && !ctl->json)
 		fputs("nothing has happened yet\n", ctl->out.file);
 	for (size_t i = 0; i < events.room && i < events.seen; i++)
 		free(events.kept[i]);
