@@ -209,8 +209,9 @@ void wide_join(const struct decide *d, struct verdict *v, const struct place_wis
  * yet into v->holders, and what is to be said of it into `text`. */
 void wide_missed(const struct decide *d, struct verdict *v, const struct brain_capture *c,
     const struct place_wish *wish, char text[VERDICT_TEXT_MAX]);
-/* The switches that wide_missed found are asked as well. */
-void wide_spread(struct decide *d, const struct verdict *v, struct instant now);
+/* The switches that wide_missed found, for the sighting, are asked as well. */
+void wide_spread(
+    struct decide *d, const struct verdict *v, const struct sighting *s, struct instant now);
 /* `wide` was opened by the verdict: others end for it. */
 void wide_absorb(struct decide *d, const struct verdict *v, const struct brain_capture *wide,
     struct instant now);

@@ -262,7 +262,7 @@ decide_sighting(
 	if (v.code == RESULT_OK && row != NULL)
 		brain_open(d, &v, s, &row->key, now);
 	else if (v.code == RESULT_ALREADY && v.holder_count > 0)
-		wide_spread(d, &v, now);
+		wide_spread(d, &v, s, now);
 	else if (v.alert)
 		tell(d, &v, s, row, now);
 	if (ret_verdict != NULL)

@@ -126,11 +126,15 @@ wide_missed(const struct decide *d, struct verdict *v, const struct brain_captur
 }
 
 void
-wide_spread(struct decide *d, const struct verdict *v, struct instant now)
+wide_spread(struct decide *d, const struct verdict *v, const struct sighting *s, struct instant now)
 {
 	struct brain_capture *c = capture_find(d, v->capture);
 	struct verdict whole = *v;
-	struct decide_event event = {.kind = "moved", .text = verdict_text(v), .verdict = v};
+	struct decide_event event = {.kind = "moved",
+	    .text = verdict_text(v),
+	    .sighting = s,
+	    .policy = &d->policies[v->policy],
+	    .verdict = v};
 
 	if (c == NULL)
 		return;

@@ -42,6 +42,8 @@ on_event(void *user, struct instant now, const struct decide_event *event)
 	snprintf(e->kind, sizeof e->kind, "%s", event->kind);
 	snprintf(e->text, sizeof e->text, "%s", event->text != NULL ? event->text : "");
 	snprintf(e->name, sizeof e->name, "%s", event->name != NULL ? event->name : "");
+	if (event->sighting != NULL)
+		e->local = event->sighting->local;
 	e->capture = event->capture != NULL ? event->capture->id : 0;
 	e->from = event->from;
 	e->to = event->to;

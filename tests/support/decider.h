@@ -14,6 +14,7 @@
 struct decider_event {
 	char kind[16], text[DECIDE_TEXT_MAX], name[POLICY_NAME_MAX];
 	uint64_t capture;
+	struct addr local; /* of its sighting */
 	enum life from, to;
 	enum result code;
 	struct instant when;

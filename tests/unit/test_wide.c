@@ -208,6 +208,8 @@ the_many_are_captured_where_each_of_them_is(void **unused)
 	assert_string_equal(decider_held(&v), "6");
 	assert_string_equal(decider_wanted(decider_only(rig)), "4 0 1 2 3 6");
 	assert_string_equal(decider_event(rig, "moved")->text, verdict_text(&v));
+	struct addr who = decider_addr("10.1.6.9");
+	assert_true(addr_equal(&decider_event(rig, "moved")->local, &who));
 	assert_int_equal(decider_only(rig)->state, LIFE_REQUESTED);
 	decider_obey(rig, HOLD_MIRRORING);
 	assert_int_equal(decider_only(rig)->state, LIFE_MIRRORING);
