@@ -395,7 +395,7 @@ engine_run(const char *path, bool debug)
 		r = receiver_start(engine->receiver);
 	if (r == 0) {
 		warn_of_buffer(engine);
-		log_notice("%zu feeds, %zu switches, %zu policies; agents at %s, control at %s",
+		log_notice("feeds: %zu, switches: %zu, policies: %zu; agents at %s, control at %s",
 		    engine->settings->feeds.feed_count, engine->fleet.count,
 		    engine->settings->policy.policy_count, engine->settings->agents.url,
 		    engine->settings->serve.path);
