@@ -7,11 +7,13 @@
  * real lists.
  */
 #include <arpa/inet.h>
+#include <malloc.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "common/base/clk.h"
 #include "controller/feeds/format.h"
@@ -387,6 +389,22 @@ print_ratio(const char *name, double ours, double best, double most)
 	printf("table_%s_ratio %.2f of_the_fastest_bare (wanted: %.2f)\n", name, ours / best, most);
 }
 
+/* What the process has in memory, less what the allocator could give back. */
+static size_t
+resident(void)
+{
+	FILE *file = fopen("/proc/self/statm", "re");
+	unsigned long all, pages = 0;
+
+	malloc_trim(0);
+	if (file) {
+		if (fscanf(file, "%lu %lu", &all, &pages) != 2)
+			pages = 0;
+		fclose(file);
+	}
+	return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
 static size_t
 bytes_of_nothing(void)
 {
@@ -406,6 +424,7 @@ bench4(const char *name, const struct table_entry *entries, size_t count)
 	uint32_t *addrs = need(malloc(ADDRESSES * sizeof *addrs));
 	double ours[ROUNDS], bare[ROUNDS], sieved[ROUNDS], pop[ROUNDS], best, m[4];
 	struct cuts cuts = cut(entries, count);
+	size_t before = resident();
 	struct instant start = clk_now();
 	struct poptrie poptrie;
 	struct table_stats stats;
@@ -416,6 +435,7 @@ bench4(const char *name, const struct table_entry *entries, size_t count)
 	if (table_new(entries, count, &table) < 0)
 		need(NULL);
 	printf("table_%s_build %.0f ms\n", name, (double)clk_diff(clk_now(), start) / 1e6);
+	printf("table_%s_resident %.1f MiB\n", name, mebi(resident() - before));
 	dir = dir_new(&cuts);
 	poptrie = poptrie_new(&cuts);
 	for (size_t i = 0; i < ADDRESSES;) {
