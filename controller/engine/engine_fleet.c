@@ -60,7 +60,8 @@ say_absent(const struct engine *engine, const struct agents_info *info, struct i
 {
 	char own[KEYS_FINGERPRINT_MAX];
 
-	row->code = RESULT_NOT_CONNECTED;
+	/* Its state says that it is not there. */
+	row->code = RESULT_OK;
 	if (info->misled.ns > info->heard.ns && clk_diff(now, info->misled) < MISLED)
 		snprintf(row->text, sizeof row->text,
 		    "it dials, but its controller_key is not the key of this controller, %s",

@@ -20,7 +20,7 @@ capture_is() { ctl capture show "$1" | grep -qE "^state +$2"; }
 start() { ctl capture start "host 10.1.0.2 and host $1" --on leaf1 | sed -n 's/^capture \([0-9]*\):.*/\1/p'; }
 leaf1_says() { ctl agents show leaf1 | grep -qE "$1"; }
 leaf1_is_stuck() { leaf1_says "^last error +a rule could not be taken out" && leaf1_says "^says +the ASIC says no"; }
-leaf1_is_well() { leaf1_says "^last error +-$"; }
+leaf1_is_well() { leaf1_says "^state +connected" && ! leaf1_says "^last error"; }
 event() { grep -q -- "$1" /run/fs/events.json; }
 mode() { echo "$*" >$cumulus/test/mode; }
 hardware_has() { [ "$(grep -c . $cumulus/test/hardware)" -eq "$1" ]; }
