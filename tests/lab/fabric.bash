@@ -10,6 +10,9 @@
 # fabric_isolate runs the script anew in mount, pid and network namespaces of its own, with a /run of its own: two
 # runs cannot meet, and when the script ends, however it ends, the kernel takes every process, namespace and file away.
 
+# Numbers with a point in them, as bash's own clock has, whatever the user's language.
+export LC_ALL=C.UTF-8
+
 # fabric_isolate SCRIPT ARGUMENTS…: returns inside; the caller's outer copy never gets past it.
 fabric_isolate()
 {
