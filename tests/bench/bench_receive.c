@@ -17,6 +17,7 @@
  * off the reader, but the copy moves to the kernel's side: a quarter to a half of the whole. It sees
  * fragments, super-packets and packets for others, does not check sums, needs CAP_NET_RAW and a rule
  * that keeps the datagrams from the UDP socket. Neither wins by half of the whole: neither is kept.
+ * Batches of 16 or 32, buffers of 2 KiB and longer gathering were within the noise of what is there.
  * AF_XDP needs a driver that loopback and veth lack (in generic mode it copies as the ring does).
  */
 #include <dirent.h>

@@ -4,6 +4,12 @@
  * matching, both out of the cache and out of memory, the whole of it live over UDP, and whether the
  * cost stays flat with many exporters and entries. Prints "name value unit" lines; medians of
  * rounds in which the rivals take turns; CPU time of the thread, not the wall's.
+ *
+ * What was tried for decoding and matching and made no difference beyond the noise, or none that
+ * pays for itself: -O3 and -march=x86-64-v3 (one to three in a hundred); 32 or 128 samples at a
+ * time instead of 64; one datagram looked up while the next is decoded, without the loops over
+ * several. What did: no branch on what differs from sample to sample (a fifth), loops over several
+ * datagrams (another fifth), pairs by family.
  */
 #include <errno.h>
 #include <stdint.h>
