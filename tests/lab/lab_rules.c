@@ -359,8 +359,8 @@ test_odd_rules_of_others(void **state)
 	static const char *const rules[] = {"-N ODD", "-N a-very-long-chain-name-28-c", "-N EMPTY",
 	    "-A FORWARD -j ODD", "-A FORWARD -g ODD", "-P FORWARD DROP",
 	    "-A ODD -m limit --limit 5/min -j ACCEPT",
-	    "-A ODD -m hashlimit --hashlimit-above 10/sec --hashlimit-name odd --hashlimit-mode "
-	    "srcip -j DROP",
+	    ("-A ODD -m hashlimit --hashlimit-above 10/sec --hashlimit-name odd "
+	     "--hashlimit-mode srcip -j DROP"),
 	    "-A ODD -m quota --quota 100000 -j ACCEPT",
 	    "-A ODD -m recent --name odd --update --seconds 60 -j DROP",
 	    "-A ODD -m statistic --mode nth --every 3 --packet 0 -j ACCEPT",
