@@ -240,8 +240,10 @@ feed_cache_drop(const char *folder, const char *name)
 }
 
 int
-feed_cache_ask(const char *folder, const char *name)
+feed_cache_ask(const char *folder, const char *name, int64_t wall_ns)
 {
+	struct timespec at = {.tv_sec = wall_ns / CLK_S, .tv_nsec = wall_ns % CLK_S};
+	const struct timespec times[] = {at, at};
 	char path[PATH_ROOM];
 	int n = snprintf(path, sizeof path, "%s/%s.asked", folder, name), fd, r;
 
@@ -250,7 +252,7 @@ feed_cache_ask(const char *folder, const char *name)
 	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd < 0)
 		return -errno;
-	r = futimens(fd, NULL) < 0 ? -errno : 0;
+	r = futimens(fd, wall_ns ? times : NULL) < 0 ? -errno : 0;
 	close(fd);
 	return r;
 }

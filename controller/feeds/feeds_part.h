@@ -31,6 +31,8 @@ struct feed {
 	/* An allow-list in force, with some block list not there yet to be held against: it may yet
 	 * turn out to silence too much. */
 	bool on_trial;
+	int64_t asked_before_ns;     /* wall clock: when the source was asked the time before */
+	bool unreached;              /* the last transfer came to no connection */
 	struct instant transferred;  /* when the list itself (not its probe) was last asked for */
 	int watch;                   /* file feeds: inotify's number of the folder; -1 is none */
 	char seen[FEED_CACHE_TEXT];  /* file feeds: the file's stamp when it was last looked at */

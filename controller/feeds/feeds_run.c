@@ -228,13 +228,25 @@ start_transfer(struct feeds *feeds, struct feed *feed, bool probe)
 		return;
 	}
 	/* Without the note a restart asks too early, and no more. */
-	if (feeds->setup->cache_dir)
-		(void)feed_cache_ask(feeds->setup->cache_dir, feed->conf.name);
+	if (feeds->setup->cache_dir) {
+		feed->asked_before_ns = feed_cache_asked(feeds->setup->cache_dir, feed->conf.name);
+		(void)feed_cache_ask(feeds->setup->cache_dir, feed->conf.name, 0);
+	}
 	if (!probe)
 		feed->transferred = clk_now();
 	pthread_mutex_lock(&feeds->mutex);
 	feed->busy = true;
 	pthread_mutex_unlock(&feeds->mutex);
+}
+
+/* It was not asked at all, whatever the note says: a network that comes up a minute after this
+ * machine must not cost an hour without a list. */
+static void
+take_unreached(struct feeds *feeds, struct feed *feed)
+{
+	if (feeds->setup->cache_dir)
+		(void)feed_cache_ask(feeds->setup->cache_dir, feed->conf.name,
+		    feed->asked_before_ns > 0 ? feed->asked_before_ns : 1);
 }
 
 /*
@@ -267,11 +279,15 @@ take_result(struct feeds *feeds, struct feed *feed, struct fetch_result *result)
 {
 	struct feed_copy copy = {.about = {.version = feed->about.version + 1}};
 
+	feed->unreached = result->unreached;
+	if (result->unreached)
+		take_unreached(feeds, feed);
 	if (feed->probing) {
 		take_probe(feeds, feed, result);
 		free(result->body);
 	} else if (result->error[0]) {
-		feeds_take_failure(feeds, feed, result->error, result->retry_ns);
+		feeds_take_failure(feeds, feed, result->error,
+		    result->unreached ? rest(feeds, feed) : result->retry_ns);
 		free(result->body);
 	} else if (result->unchanged && feed->list)
 		feeds_take_unchanged(feeds, feed);

@@ -27,8 +27,12 @@ next_random(struct feeds *feeds)
 static void
 reschedule(struct feeds *feeds, struct feed *feed)
 {
-	feed->due = clk_add(clk_now(), schedule_next(feed->conf.interval_ns, feed->conf.floor_ns,
+	/* The floor spares a source that was asked. */
+	int64_t floor_ns = feed->unreached ? 0 : feed->conf.floor_ns;
+
+	feed->due = clk_add(clk_now(), schedule_next(feed->conf.interval_ns, floor_ns,
 					   feed->info.failures, next_random(feeds)));
+	feed->unreached = false;
 	feed->busy = false;
 	feed->confirm = false;
 	feed->whole = false;

@@ -366,9 +366,13 @@ conclude(struct transfer *t, CURLcode code)
 {
 	struct fetch_result *result = &t->result;
 	const char *text = t->curl_error[0] ? t->curl_error : curl_easy_strerror(code);
-	long status = 0;
+	long status = 0, redirects = 0;
+	curl_off_t asked_us = 0;
 
 	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_getinfo(t->easy, CURLINFO_REDIRECT_COUNT, &redirects);
+	curl_easy_getinfo(t->easy, CURLINFO_PRETRANSFER_TIME_T, &asked_us);
+	result->unreached = code != CURLE_OK && asked_us == 0 && redirects == 0;
 	if (code == CURLE_OK && (status == 429 || status == 503)) {
 		curl_off_t seconds = 0;
 

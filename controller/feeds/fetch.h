@@ -38,6 +38,8 @@ struct fetch_result {
 	char etag[FETCH_TAG_MAX],
 	    modified[FETCH_TAG_MAX]; /* "" where there was none, or it was too long */
 	char error[FETCH_ERROR_MAX]; /* "" is success */
+	bool unreached; /* with an error: no connection came about; nothing was asked of the server
+			 */
 	int64_t retry_ns; /* with an error: the server asks not to be asked before; 0 is nothing */
 };
 

@@ -95,6 +95,35 @@ a_source_that_fails_is_not_asked_at_every_start(void **state)
 }
 
 static void
+a_source_that_was_not_reached_was_not_asked(void **state)
+{
+	struct feeds_rig *rig = *state;
+	struct feed_conf *conf = feeds_rig_web(rig, "l", "/l");
+	char good[sizeof conf->url];
+
+	conf->floor_ns = HOUR;
+	memcpy(good, conf->url, sizeof good);
+	/* Port 1 of this machine: nobody listens. */
+	snprintf(conf->url, sizeof conf->url, "http://127.0.0.1:1/l");
+	feeds_rig_start(rig);
+	feeds_rig_await(rig, FEEDS_FAILED, "l");
+	assert_true(feeds_rig_info(rig, "l").next_ns > HOUR / 120);
+	assert_true(feeds_rig_info(rig, "l").next_ns < HOUR / 30);
+	/* Nor is the next life held back. */
+	feeds_rig_page(rig, "/l", "198.51.100.9\n", "\"1\"");
+	memcpy(conf->url, good, sizeof good);
+	feeds_free(&rig->feeds);
+	feeds_rig_start(rig);
+	feeds_rig_await_verdict(rig, "198.51.100.9", FEEDS_LISTED);
+	/* But what was asked before counts. */
+	snprintf(conf->url, sizeof conf->url, "http://127.0.0.1:1/l");
+	feeds_rig_reload(rig);
+	feeds_refresh(rig->feeds, "l", false);
+	feeds_rig_await(rig, FEEDS_FAILED, "l");
+	assert_true(feeds_rig_info(rig, "l").next_ns > HOUR * 9 / 10);
+}
+
+static void
 a_server_that_asks_for_peace_gets_it(void **state)
 {
 	struct feeds_rig *rig = *state;
@@ -237,6 +266,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    WITH(the_floor_outlives_restarts_and_reloads),
+	    WITH(a_source_that_was_not_reached_was_not_asked),
 	    WITH(a_source_that_fails_is_not_asked_at_every_start),
 	    WITH(a_server_that_asks_for_peace_gets_it),
 	    WITH(a_reload_leaves_transfers_alone),
