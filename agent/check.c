@@ -33,6 +33,7 @@ struct check {
 	FILE *out;
 	unsigned wrong;
 	bool nflog, erspan, tee; /* what could copy IPv4 */
+	bool hardware;           /* there is an ASIC behind the kernel */
 };
 
 enum verdict { OK, NOTE, WRONG };
@@ -239,11 +240,9 @@ check_table(struct check *c, unsigned family)
 static void
 check_erspan(struct check *c)
 {
-	const char *options[] = {"--src-ip", "192.0.2.1", "--dst-ip", "192.0.2.2", "--ttl", "64"};
-	char error[TARGET_ERROR_MAX] = "";
-	struct entry_target target;
+	char error[TARGET_ERROR_MAX];
 	bool kernel = target_in_kernel(4, "ERSPAN");
-	int r = target_ask(4, "ERSPAN", options, 6, &target, error);
+	int r = target_erspan_answers(4, error);
 
 	c->erspan = kernel && r == 0;
 	if (c->erspan)
@@ -255,36 +254,6 @@ check_erspan(struct check *c)
 		say(c, WRONG, "ERSPAN", "in the kernel, but iptables' extension says: %s", error);
 	else
 		say(c, NOTE, "ERSPAN", "an extension in iptables, but no target in the kernel");
-}
-
-/* What the agent will copy IPv4 by. */
-static void
-choose_target(struct check *c)
-{
-	const struct {
-		enum wire_target target;
-		bool can;
-		const char *name;
-	} all[] = {{WIRE_TARGET_ERSPAN, c->erspan, "ERSPAN"},
-	    {WIRE_TARGET_TEE, c->tee, "TEE into an erspan device"},
-	    {WIRE_TARGET_NFLOG, c->nflog, "NFLOG and the mirror process"}};
-	uint8_t set = c->conf->rules.target;
-
-	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
-		if (all[i].can && (set == WIRE_TARGET_AUTO || set == all[i].target)) {
-			say(c, OK, "target", "%s", all[i].name);
-			if (c->conf->rules.dscp && all[i].target == WIRE_TARGET_ERSPAN)
-				say(c, NOTE, "dscp", "the switch's ERSPAN target sets no DSCP");
-			return;
-		}
-	if (set == WIRE_TARGET_AUTO) {
-		say(c, WRONG, "target", "nothing here can copy a packet");
-		mend(c,
-		    "modprobe -a xt_NFLOG nfnetlink_log; on Cumulus: its own kernel and iptables");
-	} else {
-		say(c, WRONG, "target", "the one that is set cannot be had here");
-		mend(c, "setting target: auto takes what there is");
-	}
 }
 
 static void
@@ -313,7 +282,6 @@ check_targets(struct check *c)
 		    target_in_kernel(6, "NFLOG") ? "" : "; not for IPv6");
 	if (fd >= 0)
 		close(fd);
-	choose_target(c);
 	if (target_match_in_kernel(4, "comment"))
 		say(c, OK, "comment", "rules carry their tag");
 	else
@@ -345,6 +313,44 @@ check_hardware(struct check *c)
 	else
 		say(c, OK, "back end", "%s",
 		    tree ? "switchd-resync" : "cl-acltool: a policy file of our own");
+	c->hardware =
+	    w->backend == WIRE_BACKEND_AUTO ? tree || tool : w->backend != WIRE_BACKEND_NONE;
+}
+
+/* What the agent will copy IPv4 by. */
+static void
+choose_target(struct check *c)
+{
+	const struct {
+		enum wire_target target;
+		bool can;
+		const char *name;
+	} all[] = {{WIRE_TARGET_ERSPAN, c->erspan, "ERSPAN"},
+	    {WIRE_TARGET_TEE, c->tee, "TEE into an erspan device"},
+	    {WIRE_TARGET_NFLOG, c->nflog, "NFLOG and the mirror process"}};
+	uint8_t set = c->conf->rules.target;
+	/* The others see only what the CPU forwards. */
+	size_t tried = set == WIRE_TARGET_AUTO && c->hardware ? 1 : sizeof all / sizeof all[0];
+
+	for (size_t i = 0; i < tried; i++)
+		if (all[i].can && (set == WIRE_TARGET_AUTO || set == all[i].target)) {
+			say(c, OK, "target", "%s", all[i].name);
+			if (c->conf->rules.dscp && all[i].target == WIRE_TARGET_ERSPAN)
+				say(c, NOTE, "dscp", "the switch's ERSPAN target sets no DSCP");
+			return;
+		}
+	if (set == WIRE_TARGET_AUTO && c->hardware) {
+		say(c, WRONG, "target",
+		    "no ERSPAN, and nothing else copies what the ASIC forwards");
+		mend(c, "on Cumulus: its own kernel and iptables; elsewhere setting backend: none");
+	} else if (set == WIRE_TARGET_AUTO) {
+		say(c, WRONG, "target", "nothing here can copy a packet");
+		mend(c,
+		    "modprobe -a xt_NFLOG nfnetlink_log; on Cumulus: its own kernel and iptables");
+	} else {
+		say(c, WRONG, "target", "the one that is set cannot be had here");
+		mend(c, "setting target: auto takes what there is");
+	}
 }
 
 /* ---- the network ---- */
@@ -497,7 +503,8 @@ check_analysers(
     struct check *c, struct netlink *netlink, const struct addr *analysers, size_t count)
 {
 	if (count == 0)
-		say(c, NOTE, "analyser", "none named; --check ADDRESS ... looks at the ways to them");
+		say(c, NOTE, "analyser",
+		    "none named; --check ADDRESS ... looks at the ways to them");
 	for (size_t i = 0; i < count; i++) {
 		if (!check_way(c, netlink, &analysers[i], "analyser"))
 			continue;
@@ -527,6 +534,7 @@ check_run(const struct agent_conf *conf, const struct addr *analysers, size_t co
 	check_table(&c, 6);
 	check_targets(&c);
 	check_hardware(&c);
+	choose_target(&c);
 	int r = netlink_new(conf->rules.iface, &netlink);
 	if (r < 0) {
 		say(&c, WRONG, "network", "interfaces cannot be read: %s", strerror(-r));

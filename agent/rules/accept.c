@@ -182,7 +182,7 @@ accept_order(const struct accept_facts *f, const struct held_set *set, const str
 		return say(text, RESULT_NO_FAMILY, "this switch cannot mirror IPv6");
 	if (target == WIRE_TARGET_AUTO)
 		return say(text, RESULT_NO_TARGET,
-		    "the kernel has neither ERSPAN nor NFLOG for this family");
+		    "nothing here can copy this family; finderscope-agent --check says why");
 	if (target == WIRE_TARGET_ERSPAN && order->analyser.addr.family != 4)
 		return say(text, RESULT_NO_FAMILY, "the ERSPAN target takes IPv4 analysers only");
 	int code = check_protected(f, set, self, order, text);

@@ -40,15 +40,34 @@ rules_make_target(void *user, const struct held *held, unsigned rule,
 	return e;
 }
 
+/* Both halves: a kernel's target without the extension that knows its bytes is of no use. One that
+ * was asked for by name is taken, and each capture says what is wrong. */
+static bool
+has_erspan(const struct rules *r, unsigned family)
+{
+	char error[TARGET_ERROR_MAX];
+
+	if (!target_in_kernel(family, "ERSPAN"))
+		return false;
+	if (target_erspan_answers(family, error) == 0)
+		return true;
+	log_warning("IPv%u: the kernel has an ERSPAN target, but iptables' extension says: %s",
+	    family, error);
+	return r->config.target == WIRE_TARGET_ERSPAN;
+}
+
 /* What the machine can do for a family, the setting before the probing. */
 uint8_t
 rules_probe_target(const struct rules *r, unsigned family)
 {
 	uint8_t forced = r->config.target;
 
-	if ((forced == WIRE_TARGET_AUTO || forced == WIRE_TARGET_ERSPAN) &&
-	    target_in_kernel(family, "ERSPAN"))
+	if ((forced == WIRE_TARGET_AUTO || forced == WIRE_TARGET_ERSPAN) && has_erspan(r, family))
 		return WIRE_TARGET_ERSPAN;
+	/* What an ASIC forwards never comes by the others, which would copy the odd packet that the
+	 * CPU sees: worse than an error. They are there for who sets them. */
+	if (forced == WIRE_TARGET_AUTO && backend_has_hardware(&r->backend))
+		return WIRE_TARGET_AUTO;
 	/* All in the kernel, where it can: no user space on the way of a copy. */
 	if ((forced == WIRE_TARGET_AUTO || forced == WIRE_TARGET_TEE) &&
 	    target_in_kernel(family, "TEE") && device_can(family))

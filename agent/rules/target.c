@@ -219,6 +219,16 @@ target_ask(unsigned family, const char *name, const char *const *options, unsign
 	return 0;
 }
 
+int
+target_erspan_answers(unsigned family, char error[TARGET_ERROR_MAX])
+{
+	const char *options[] = {"--src-ip", "192.0.2.1", "--dst-ip", "192.0.2.2", "--ttl", "64"};
+	struct entry_target target;
+
+	error[0] = '\0';
+	return target_ask(family, "ERSPAN", options, 6, &target, error);
+}
+
 struct cached {
 	unsigned family;
 	struct addr source, destination;

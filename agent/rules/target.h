@@ -35,6 +35,9 @@ void target_nflog(uint16_t group, const char *prefix, struct entry_target *ret_t
 int target_ask(unsigned family, const char *name, const char *const *options, unsigned n_options,
     struct entry_target *ret_target, char error[TARGET_ERROR_MAX]);
 
+/* Whether iptables' ERSPAN extension is here and takes its options; errors as target_ask. */
+int target_erspan_answers(unsigned family, char error[TARGET_ERROR_MAX]);
+
 /* Answers kept by family, source, destination, ttl. */
 struct target_cache;
 

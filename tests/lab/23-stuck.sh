@@ -37,6 +37,7 @@ if ! fabric_wait 20 test -e $cumulus/test/syncs; then
 fi
 cat >>/run/fs/leaf1.conf <<END
 switchd = $cumulus/switchd
+target = nflog
 look = 200ms
 END
 cat >/run/fs/controller.conf <<END

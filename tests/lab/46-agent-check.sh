@@ -108,7 +108,12 @@ mkdir -p /run/fs/switchd/ctrl/acl
 : >/run/fs/switchd/ctrl/acl/resync
 configure 'switchd = /run/fs/switchd'
 look
-check "a switchd tree" 0 "ok     switchd      /run/fs/switchd/ctrl/acl/resync" "ok     back end     switchd-resync"
+check "a switchd tree" 1 "ok     switchd      /run/fs/switchd/ctrl/acl/resync" "ok     back end     switchd-resync" \
+    "WRONG  target       no ERSPAN, and nothing else copies what the ASIC forwards"
+configure 'switchd = /run/fs/switchd
+target = nflog'
+look
+check "a switchd tree, and a target that is set" 0 "ok     back end     switchd-resync" "ok     target       NFLOG and .*"
 configure ""
 sed -i 's/^controller_key = .*/controller_key = "'"$(grep -o '[A-Za-z0-9+/]\{43\}=' /run/fs/public | head -n 1 | sed 's/\//\\\//g')"'"/' /run/fs/agent.conf
 look

@@ -27,6 +27,7 @@ static int
 setup_wait(uint32_t wait_ms)
 {
 	rig.config.sync_wait_ms = wait_ms;
+	rig.config.target = WIRE_TARGET_NFLOG;
 	return rig_shell("cd '%s' && mkdir -p policy.d && echo good >tool.mode && rm -f tool.calls "
 			 "policy.d/* && printf '[iptables]\\n-A FORWARD -s 203.0.113.0/24 -j "
 			 "DROP\\n' >policy.d/50other.rules",

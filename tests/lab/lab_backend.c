@@ -133,6 +133,7 @@ static int
 setup_with(enum wire_backend backend, uint32_t floor_ms, uint32_t wait_ms)
 {
 	rig.config.backend = (uint8_t)backend;
+	rig.config.target = WIRE_TARGET_NFLOG;
 	rig.config.sync_floor_ms = floor_ms;
 	rig.config.sync_wait_ms = wait_ms;
 	return start_switchd() && rig_start(&rig) ? 0 : -1;
