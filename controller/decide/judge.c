@@ -361,8 +361,9 @@ step_again(const struct decide *d, struct verdict *v, const struct policy *polic
 		char left[CLK_TEXT_MAX], whole[CLK_TEXT_MAX];
 
 		return verdict_step(v, "cool-down", RESULT_COOL_DOWN,
-		    "captured %u times; %s of %s are left", row->returns,
-		    clk_format_duration(wait - since, left), clk_format_duration(wait, whole));
+		    "captured %u time%s; %s of %s are left", row->returns,
+		    row->returns == 1 ? "" : "s", clk_format_duration(wait - since, left),
+		    clk_format_duration(wait, whole));
 	}
 	return verdict_step(v, "cool-down", RESULT_OK, row->returns > 0 ? "it is over" : "none");
 }

@@ -189,7 +189,7 @@ tap "it is stopped" ctl capture stop "${fifth:-0}"
 tap "its rules go" fabric_wait 20 rules_are 0
 rm /run/fs/state/filler
 tap "with room it is written again" fabric_wait 20 event '"state":"written again"'
-cooling() { ctl explain 10.1.0.3 198.51.100.9 | grep -q "captured 1 times"; }
+cooling() { ctl explain 10.1.0.3 198.51.100.9 | grep -q "captured 1 time;"; }
 tap "the conversation that was captured cools down" fabric_wait 20 cooling
 kill -KILL "$controller"
 wait "$controller" 2>/dev/null

@@ -4,6 +4,7 @@
 # change. `make fuzz-run` goes on from there, for a minute each or for hours, elsewhere each time. About 20 seconds for all
 # of them together, and as much for clang to build what changed.
 #   tests/lab/92-fuzz-short.sh BUILD_DIR
+# FUZZ_RUNS_WIRE=N: so many inputs for what a network sends, the datagram and the packet (CI takes about a minute's).
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 build=${1:-build}
@@ -21,7 +22,10 @@ if ! env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u SAN -u CFLAGS -u WERROR make -s 
 	tail -n 30 "$out/make.log" | sed 's/^/# /'
 	exit 1
 fi
-targets=(tests/fuzz/fuzz_*.c)
+targets=(tests/fuzz/fuzz_{sflow,packet}.c)
+for target in tests/fuzz/fuzz_*.c; do
+	case $target in *fuzz_sflow.c | *fuzz_packet.c) ;; *) targets+=("$target") ;; esac
+done
 # Two at a time. The seconds are a brake for a machine that hardly moves, no measure.
 pending=() number=0 failed=0
 collect()
@@ -43,7 +47,9 @@ collect()
 for target in "${targets[@]}"; do
 	name=${target##*/fuzz_}
 	name=${name%.c}
-	FUZZ_RUNS=20000 tests/fuzz/run "$build/fuzzing" 40 "=$name" >"$out/$name.log" 2>&1 &
+	runs=20000 most=40
+	case $name in sflow | packet) runs=${FUZZ_RUNS_WIRE:-$runs} most=120 ;; esac
+	FUZZ_RUNS=$runs tests/fuzz/run "$build/fuzzing" $most "=$name" >"$out/$name.log" 2>&1 &
 	echo $! >"$out/$name.pid"
 	pending+=("$name")
 	[ ${#pending[@]} -lt 2 ] || collect

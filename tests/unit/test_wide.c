@@ -129,7 +129,7 @@ it_widens_when_one_comes_from_outside(void **unused)
 	decider_pass(rig, 5 * CLK_S);
 	struct verdict v = knock(rig, 5, REMOTE, true);
 	assert_int_equal(v.code, RESULT_COOL_DOWN);
-	assert_string_equal(verdict_text(&v), "captured 1 times; 9m55s of 10m are left");
+	assert_string_equal(verdict_text(&v), "captured 1 time; 9m55s of 10m are left");
 	/* Neither are they after a restart. */
 	decider_restart(rig);
 	for (unsigned i = 0; i < DECIDER_SWITCHES; i++)
@@ -137,7 +137,7 @@ it_widens_when_one_comes_from_outside(void **unused)
 	for (unsigned i = 101; i <= 110; i++)
 		v = knock(rig, i, REMOTE, true);
 	assert_int_equal(v.wide, VERDICT_REMOTE);
-	assert_string_equal(verdict_text(&v), "captured 1 times; 9m55s of 10m are left");
+	assert_string_equal(verdict_text(&v), "captured 1 time; 9m55s of 10m are left");
 	decider_done(rig);
 }
 
