@@ -128,8 +128,9 @@ flip(void *context)
 		if (clk_diff(clk_now(), start) > PAUSE_NS)
 			atomic_fetch_add(&paused, 1);
 		atomic_fetch_add(&rounds, 1);
-		/* A rest that is just long enough for a reader to believe in it, and begin. */
-		usleep(24000);
+		/* A rest that is just long enough for a reader to believe in it, and begin; longer
+		 * and longer for one that the machine lets run late. */
+		usleep(24000 + (round < 200 ? round : 200) * 1000);
 	}
 	close(fd);
 	free(text);
