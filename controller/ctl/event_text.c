@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "common/base/clk.h"
+#include "common/base/text.h"
 #include "common/tool/text_table.h"
 
 static const char *
@@ -281,9 +282,7 @@ event_text(const json_t *event)
 	if (fclose(file) != 0)
 		return NULL;
 	/* It goes to a terminal, and holds what came from switches and lists. */
-	for (char *c = text; *c; c++)
-		if ((unsigned char)*c < 0x20 || *c == 0x7f)
-			*c = '?';
+	text_one_line(text);
 	return text;
 }
 
