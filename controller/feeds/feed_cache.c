@@ -252,7 +252,7 @@ feed_cache_ask(const char *folder, const char *name, int64_t wall_ns)
 	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd < 0)
 		return -errno;
-	r = futimens(fd, wall_ns ? times : NULL) < 0 ? -errno : 0;
+	r = futimens(fd, times) < 0 ? -errno : 0;
 	close(fd);
 	return r;
 }

@@ -49,8 +49,7 @@ int feed_cache_read(const char *folder, const char *name, size_t max, struct fee
 /* Forgets the copy. 0 or a negative errno; -ENOENT: there was none. */
 int feed_cache_drop(const char *folder, const char *name);
 
-/* Notes that the source is asked now, or was at `wall_ns` where that is not 0 (a note taken back;
- * without an earlier one its time is long ago). 0 or a negative errno. */
+/* Notes that the source was last asked at `wall_ns`; 0: never. 0 or a negative errno. */
 int feed_cache_ask(const char *folder, const char *name, int64_t wall_ns);
 
 /* When it was last, wall nanoseconds; 0: never, as far as is known. */

@@ -230,7 +230,7 @@ start_transfer(struct feeds *feeds, struct feed *feed, bool probe)
 	/* Without the note a restart asks too early, and no more. */
 	if (feeds->setup->cache_dir) {
 		feed->asked_before_ns = feed_cache_asked(feeds->setup->cache_dir, feed->conf.name);
-		(void)feed_cache_ask(feeds->setup->cache_dir, feed->conf.name, 0);
+		(void)feed_cache_ask(feeds->setup->cache_dir, feed->conf.name, clk_wall_ns());
 	}
 	if (!probe)
 		feed->transferred = clk_now();
@@ -245,8 +245,8 @@ static void
 take_unreached(struct feeds *feeds, struct feed *feed)
 {
 	if (feeds->setup->cache_dir)
-		(void)feed_cache_ask(feeds->setup->cache_dir, feed->conf.name,
-		    feed->asked_before_ns > 0 ? feed->asked_before_ns : 1);
+		(void)feed_cache_ask(
+		    feeds->setup->cache_dir, feed->conf.name, feed->asked_before_ns);
 }
 
 /*

@@ -154,13 +154,15 @@ remembers_when_the_source_was_asked(void **state)
 
 	(void)state;
 	assert_true(feed_cache_asked(folder, "three") == 0);
-	assert_int_equal(feed_cache_ask(folder, "three", 0), 0);
+	assert_int_equal(feed_cache_ask(folder, "three", clk_wall_ns()), 0);
 	asked = feed_cache_asked(folder, "three");
 	assert_true(asked > before - CLK_S && asked < before + 60 * CLK_S);
 	/* Taken back: as it was before. */
 	assert_int_equal(feed_cache_ask(folder, "three", before - 7 * CLK_S), 0);
 	assert_true(feed_cache_asked(folder, "three") == before - 7 * CLK_S);
-	assert_int_equal(feed_cache_ask("/nonexistent", "three", 0), -ENOENT);
+	assert_int_equal(feed_cache_ask(folder, "three", 0), 0);
+	assert_true(feed_cache_asked(folder, "three") == 0);
+	assert_int_equal(feed_cache_ask("/nonexistent", "three", before), -ENOENT);
 }
 
 static void
