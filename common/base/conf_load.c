@@ -428,6 +428,7 @@ build_section(struct load *load, cfg_t *cfg, const struct conf_option *options,
 {
 	struct conf_section *section = calloc(1, sizeof *section);
 	size_t n = conf_value_options(options);
+	const char *wrong;
 
 	*ret_section = section;
 	if (!section || !(section->items = calloc(n + 1, sizeof *section->items)))
@@ -438,9 +439,10 @@ build_section(struct load *load, cfg_t *cfg, const struct conf_option *options,
 		    (cfg->title && !(section->title = strdup(cfg->title))))
 			return -ENOMEM;
 		load->file = section->file;
-		if (cfg->title && conf_value_text_wrong(cfg->title))
-			return fail(load, section->line, "%s \"%.40s\": %s", cfg->name, cfg->title,
-			    conf_value_text_wrong(cfg->title));
+		wrong = cfg->title ? conf_value_text_wrong(cfg->title) : NULL;
+		if (wrong)
+			return fail(
+			    load, section->line, "%s \"%.40s\": %s", cfg->name, cfg->title, wrong);
 	}
 	for (size_t i = 0; i < n; i++) {
 		struct conf_item *item = &section->items[section->item_count++];

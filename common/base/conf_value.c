@@ -10,7 +10,8 @@
 #include "common/base/clk.h"
 
 #define TEXT_MAX 1024
-#define TEXT_MAX_WORD "1024"
+#define WORD_(number) #number
+#define WORD(number) WORD_(number)
 
 /* A decimal number and the index of the unit letter behind it in `letters` (-1: none); the end must
  * follow. */
@@ -216,7 +217,7 @@ const char *
 conf_value_text_wrong(const char *text)
 {
 	if (strlen(text) > TEXT_MAX)
-		return "the text is too long; at most " TEXT_MAX_WORD " bytes";
+		return "the text is too long; at most " WORD(TEXT_MAX) " bytes";
 	for (const char *p = text; *p; p++)
 		if ((unsigned char)*p < 0x20 || *p == 0x7f || (p[0] == '$' && p[1] == '{'))
 			return "there is a control character or ${ in the text";
@@ -229,10 +230,12 @@ conf_value_read(const struct conf_option *option, struct conf_value *value, char
 	char words[256] = "", low[CLK_TEXT_MAX], high[CLK_TEXT_MAX];
 	bool measured = option->type == CONF_NUMBER || option->type == CONF_DURATION ||
 			option->type == CONF_SIZE || option->type == CONF_RATE;
+	const char *wrong;
 	int r;
 
-	if (conf_value_text_wrong(value->text)) {
-		snprintf(why, size, "%s", conf_value_text_wrong(value->text));
+	wrong = conf_value_text_wrong(value->text);
+	if (wrong) {
+		snprintf(why, size, "%s", wrong);
 		return -EINVAL;
 	}
 	r = read_typed(option, value);
