@@ -17,6 +17,7 @@
 
 #include "agent/main/netlink.h"
 #include "agent/main/system.h"
+#include "agent/rules/backend.h"
 #include "agent/rules/device.h"
 #include "agent/rules/iptable.h"
 #include "agent/rules/nflog.h"
@@ -313,8 +314,7 @@ check_hardware(struct check *c)
 	else
 		say(c, OK, "back end", "%s",
 		    tree ? "switchd-resync" : "cl-acltool: a policy file of our own");
-	c->hardware =
-	    w->backend == WIRE_BACKEND_AUTO ? tree || tool : w->backend != WIRE_BACKEND_NONE;
+	c->hardware = backend_choose(w) != WIRE_BACKEND_NONE;
 }
 
 /* What the agent will copy IPv4 by. */

@@ -28,8 +28,8 @@ ops_of(enum wire_backend kind)
 	return &backend_none;
 }
 
-static enum wire_backend
-choose(const struct wire_config *config)
+enum wire_backend
+backend_choose(const struct wire_config *config)
 {
 	if (config->backend != WIRE_BACKEND_AUTO)
 		return (enum wire_backend)config->backend;
@@ -45,7 +45,7 @@ backend_open(struct backend *ret_b, const struct wire_config *config, struct com
 {
 	struct backend *b = ret_b;
 
-	*b = (struct backend){.kind = choose(config),
+	*b = (struct backend){.kind = backend_choose(config),
 	    .config = config,
 	    .commit = commit,
 	    .helper = {.fd = -1},

@@ -55,6 +55,9 @@ struct backend {
 int backend_open(struct backend *ret_b, const struct wire_config *config, struct commit *commit);
 void backend_close(struct backend *b);
 
+/* The back end that `config` sets, or that this machine has where it sets none: never AUTO. */
+enum wire_backend backend_choose(const struct wire_config *config);
+
 /* True when a verdict is to be had. */
 bool backend_has_hardware(const struct backend *b);
 
