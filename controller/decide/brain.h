@@ -199,7 +199,8 @@ unsigned place_edge(const struct decide *d, const struct verdict *v, const struc
 bool place_named(const struct decide *d, struct verdict *v, const unsigned *ids, size_t count);
 
 /* wide.c: captures of one host with many. */
-/* What the verdict plans takes `c` over: everything it matches, wherever it is held. */
+/* What the verdict plans takes `c` over: everything it matches, wherever it is held. Never where it
+ * plans for one conversation. */
 bool wide_takes(const struct verdict *v, const struct brain_capture *c);
 /* Bits a second that are the analyser's again when the planned capture takes others over. */
 uint64_t wide_frees(const struct decide *d, const struct verdict *v);

@@ -147,8 +147,7 @@ make_room(const struct decide *d, struct verdict *v, int priority, uint64_t over
 			if (freed >= over || v->evict_count == VERDICT_EVICTS_MAX)
 				break;
 			if (c->analyser != v->analyser || !life_is_live(c->pub.state) ||
-			    level(c->pub.priority) != p || c->pub.est_bps == 0 ||
-			    (v->wide != VERDICT_PAIR && wide_takes(v, c)))
+			    level(c->pub.priority) != p || c->pub.est_bps == 0 || wide_takes(v, c))
 				continue;
 			freed += c->pub.est_bps;
 			v->evicts[v->evict_count++] = c->pub.id;

@@ -23,8 +23,8 @@ plans(const struct verdict *v, unsigned id)
 bool
 wide_takes(const struct verdict *v, const struct brain_capture *c)
 {
-	if (c->pub.manual || !life_is_live(c->pub.state) || c->analyser != v->analyser ||
-	    !filter_covers(&v->filter, &c->pub.filter))
+	if (v->wide == VERDICT_PAIR || c->pub.manual || !life_is_live(c->pub.state) ||
+	    c->analyser != v->analyser || !filter_covers(&v->filter, &c->pub.filter))
 		return false;
 	for (unsigned i = 0; i < c->pub.holder_count; i++) {
 		const struct decide_holder *h = &c->pub.holders[i];
