@@ -10,11 +10,9 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/lab/fabric.bash
 # shellcheck source=tests/lab/tap.bash
 . tests/lab/tap.bash
-[ "$(id -u)" -eq 0 ] || { echo "1..0 # SKIP needs root (network namespaces)"; exit 0; }
 fabric_isolate "$0" "$@"
 build=$(realpath "$1")
 
-ctl() { ip netns exec ctl "$build/finderscopectl" --socket /run/fs/controller.sock "$@"; }
 # field WHAT… : of the JSON on standard input, e.g. captures 0 state
 field() { python3 -c 'import json,sys
 v=json.load(sys.stdin)

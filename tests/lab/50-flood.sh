@@ -10,13 +10,11 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/lab/fabric.bash
 # shellcheck source=tests/lab/tap.bash
 . tests/lab/tap.bash
-[ "$(id -u)" -eq 0 ] || { echo "1..0 # SKIP needs root (network namespaces)"; exit 0; }
 fabric_isolate "$0" "$@"
 build=$(realpath "$1")
 # One loud conversation is 2.3 Mbit/s of copies, two are 4.6: neither is near the limit.
 limit=3000000 within=15
 
-ctl() { ip netns exec ctl "$build/finderscopectl" --socket /run/fs/controller.sock "$@"; }
 rules() { ip netns exec sw iptables-legacy -w 5 -S FORWARD | grep -c finderscope:; }
 rules_are() { [ "$(rules)" -eq "$1" ]; }
 event() { grep -q -- "$1" /run/fs/events.json; }

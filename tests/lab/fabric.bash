@@ -13,9 +13,10 @@
 # Numbers with a point in them, as bash's own clock has, whatever the user's language.
 export LC_ALL=C.UTF-8
 
-# fabric_isolate SCRIPT ARGUMENTS…: returns inside; the caller's outer copy never gets past it.
+# fabric_isolate SCRIPT ARGUMENTS…: returns inside; the caller's outer copy never gets past it. Not root: all is skipped.
 fabric_isolate()
 {
+	[ "$(id -u)" -eq 0 ] || { echo "1..0 # SKIP needs root (network namespaces)"; exit 0; }
 	if [ "${FABRIC_INSIDE:-}" = yes ]; then
 		mount -t tmpfs -o mode=755 tmpfs /run
 		mkdir -p /run/netns /run/fs
@@ -30,6 +31,10 @@ fabric_isolate()
 	FABRIC_INSIDE=yes FABRIC_CWD=$PWD exec unshare --mount --propagation unchanged --pid --net --ipc --fork \
 	    --kill-child --mount-proc -- python3 tests/lab/rooted.py bash "$@"
 }
+
+# ctl WORDS…: finderscopectl where the controller is; BUILD_DIR is the caller's $build.
+# shellcheck disable=SC2154
+ctl() { ip netns exec ctl "$build/finderscopectl" --socket /run/fs/controller.sock "$@"; }
 
 # fabric_link NAMESPACE ADDRESS PORT GATEWAY [MTU]: a host behind a port of the switch.
 fabric_link()
